@@ -60,12 +60,15 @@ def parse_masks(blocks: object) -> dict[str, tuple[Mask, ...]]:
     return found
 
 
-def masked(image: NDArray[np.uint8], masks: Sequence[Mask]) -> NDArray[np.uint8]:
+def masked(
+    image: NDArray[np.uint8], masks: Sequence[Mask], drawn_hw: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
     """Return a picture with some parts covered.
 
     Args:
         image: Shape ``(H, W, 3)``, uint8, RGB; stays as it is.
         masks: What is covered, edges included.
+        drawn_hw: Height and width of the picture that corners in pixels are of; None: of this one.
 
     Raises:
         ConfigError: If a mask lies outside of the picture: it would cover nothing.
@@ -73,20 +76,24 @@ def masked(image: NDArray[np.uint8], masks: Sequence[Mask]) -> NDArray[np.uint8]
     if not masks:
         return image
     height, width = image.shape[:2]
+    drawn_h, drawn_w = drawn_hw or (height, width)
     covered = image.copy()
     for mask in masks:
-        corners = np.array(mask.polygon) * ((width, height) if mask.is_relative else (1, 1))
-        if not (corners.min(0) < (width, height)).all():
+        shares = np.array(mask.polygon) / ((1, 1) if mask.is_relative else (drawn_w, drawn_h))
+        if not (shares.min(0) < 1).all():
             raise ConfigError(
-                f"site.masks.{mask.name}: expected corners in a picture of {width}x{height}, got others, which cover "
-                "nothing; draw it again, or write shares of the picture with relative: true"
+                f"site.masks.{mask.name}: expected corners in a picture of {drawn_w}x{drawn_h}, got others, which "
+                "cover nothing; draw it again, or write shares of the picture with relative: true"
             )
+        corners = shares * (width, height)
         cv2.fillPoly(covered, [np.rint(corners).astype(np.int32)], (GREY, GREY, GREY))
     return covered
 
 
 class MaskedSource:
     """A source whose frames are covered in part. Its packets, which are not, are shown to nobody.
+
+    Where the size of the picture changes, masks in pixels are those of the first frame, and cover the same part of it.
 
     Args:
         make_source: Makes the source.
@@ -96,6 +103,7 @@ class MaskedSource:
     def __init__(self, make_source: Callable[[], Source], masks: Sequence[Mask]) -> None:
         self._source = make_source()
         self._masks = tuple(masks)
+        self._drawn_hw: tuple[int, int] | None = None
         self.camera_id = self._source.camera_id
         self.live = self._source.live
 
@@ -120,7 +128,8 @@ class MaskedSource:
     def frames(self) -> Iterator[Frame]:
         """Yield the covered frames; raises as the source, and ``ConfigError`` if a mask lies outside of the picture."""
         for frame in self._source.frames():
-            yield replace(frame, image=masked(frame.image, self._masks))
+            self._drawn_hw = self._drawn_hw or frame.size_hw
+            yield replace(frame, image=masked(frame.image, self._masks, self._drawn_hw))
 
     def resume(self, stamp: FrameStamp) -> None:
         """Let the frames continue after ``stamp``."""

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from clips import FPS, make_clip
 
+from connectors.sources.memory import MemorySource
 from connectors.sources.video_file import VideoFileSource
 from pipeline.camera.privacy_mask import GREY, Mask, MaskedSource, masked, parse_masks
 from pipeline.config.cameras import plan_cameras
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
+from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError
 from pipeline.core.interfaces import PacketSource
 
@@ -34,6 +36,17 @@ def test_corners_in_pixels_hold_as_they_are() -> None:
     covered = masked(white(), [Mask("yard", ((10, 10), (20, 10), (20, 20), (10, 20)), is_relative=False)])
     assert (covered[10:21, 10:21] == GREY).all()
     assert covered[..., 0].sum() == 255 * 40 * 60 - (255 - GREY) * 11 * 11
+
+
+def test_a_mask_in_pixels_covers_the_same_part_where_the_picture_changes_its_size() -> None:
+    frames = [
+        Frame(FrameStamp("east", index, float(index)), white(*hw)) for index, hw in enumerate([(40, 60), (80, 120)])
+    ]
+    (mask,) = parse_masks({"yard": {"camera": "east", "polygon": [[30, 0], [60, 0], [60, 40], [30, 40]]}})["east"]
+    small, large = MaskedSource(lambda: MemorySource("east", frames), [mask]).frames()
+    assert (small.image[:, 30:] == GREY).all()
+    assert (large.image[:, 60:] == GREY).all()
+    assert (large.image[:, :60] == 255).all()
 
 
 def test_several_masks_of_one_camera_all_hold_and_those_of_others_do_not() -> None:
