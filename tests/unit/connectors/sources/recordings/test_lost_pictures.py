@@ -103,6 +103,16 @@ def test_damaged_pages_of_ogg_are_said(tmp_path: Path, change: str, caplog: pyte
         assert caplog.text.count("packets are missing") == 1
 
 
+@pytest.mark.parametrize("change", [-700, 700])
+def test_a_gif_of_which_a_part_was_taken_out_or_doubled_is_broken_off(tmp_path: Path, change: int) -> None:
+    path = clip(tmp_path, "gif")
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + data[half - change :])
+    with pytest.raises(SourceLostError, match="damage at byte"):
+        list(VideoFileSource("east", str(path)).frames())
+
+
 def test_a_y4m_that_was_cut_off_in_a_picture_is_said_so(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.y4m", 10, codec="wrapped_avframe")
     assert len(list(VideoFileSource("east", str(path)).frames())) == 10
