@@ -145,8 +145,8 @@ def test_an_erased_person_is_in_no_answer_and_in_no_file_of_the_page(page: Runni
     proof = client.post("/api/people/1/erase", json={"number": 1, "reason": "asked for"}).json()
     assert client.post("/api/people/1/erase", json={"number": 3}).status_code == 422
     assert proof["state"] == "done"
-    assert proof["was_there"] == {"sightings": 2, "rows": 2, "pictures": 2, "alerts": 1}
-    assert proof["is_left"] == {"sightings": 0, "pictures": 0, "people": 0, "rows": 0}
+    assert proof["was_there"] == {"sightings": 2, "rows": 2, "pictures": 2, "alerts": 1, "video_s": 0.0}
+    assert proof["is_left"] == {"sightings": 0, "pictures": 0, "people": 0, "rows": 0, "video_s": 0.0}
     assert "nothing of it is found any more" in proof["outcome"]
     assert client.get("/api/people/1").status_code == 404
     assert client.get("/api/picture", params=PART).status_code == 404
