@@ -197,6 +197,22 @@ def test_a_stop_ends_no_track_of_a_recording_which_a_run_that_continues_reads_ag
     asyncio.run(actor.settle())
 
 
+def test_a_recording_that_is_removed_processes_all_that_it_has_read() -> None:
+    pipeline = FakePipeline()
+    actor = make_actor(EndlessSource(), pipeline)
+
+    async def main() -> CameraStatus:
+        task = asyncio.create_task(actor.run())
+        while len(pipeline.searched) < 30:
+            await asyncio.sleep(0.001)
+        await actor.remove()
+        return await asyncio.wait_for(task, 10)
+
+    status = asyncio.run(main())
+    assert status.frames_read == status.frames_processed == len(pipeline.searched)
+    assert not status.stopped_early
+
+
 def test_a_recording_that_was_read_waits_for_others_no_longer_once_it_is_stopped() -> None:
     class Unprocessed(FakePipeline):
         async def deliver(self, *arguments: object) -> Acknowledgement:  # type: ignore[override]
