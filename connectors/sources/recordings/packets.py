@@ -40,7 +40,7 @@ class Packets:
     Attributes:
         broken: Why the file ended early; None if it did not. Known once ``read`` has ended.
         num_interruptions: Places so far where packets are missing.
-        num_damages: Pictures so far that could not be decoded, as the decoder tells.
+        num_damages: Pictures so far of which the decoder told that they are damaged.
         num_read: Whole packets so far.
         num_lost: Pictures in holes so far.
         read_until: Where the last packet of any stream ends, bytes.

@@ -252,6 +252,7 @@ class Recording:
                     self._watch.check_codec()
             for picture in pictures:
                 self._came(picture.pts)
+                self._packets.num_damages += picture.is_corrupt
                 yield picture
         # The decoder still holds pictures that it reorders.
         try:

@@ -113,6 +113,17 @@ def test_a_gif_of_which_a_part_was_taken_out_or_doubled_is_broken_off(tmp_path: 
         list(VideoFileSource("east", str(path)).frames())
 
 
+def test_pictures_that_were_cut_out_of_nut_are_bad(tmp_path: Path) -> None:
+    path = clip(tmp_path, "nut")
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + data[half + 20_000 :])
+    source = VideoFileSource("east", str(path))
+    num_frames = len(list(source.frames()))
+    assert num_frames < NUM - 1
+    assert num_frames + source.num_bad >= NUM - 1  # one may be swallowed by the picture that was cut
+
+
 def test_a_y4m_that_was_cut_off_in_a_picture_is_said_so(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.y4m", 10, codec="wrapped_avframe")
     assert len(list(VideoFileSource("east", str(path)).frames())) == 10
