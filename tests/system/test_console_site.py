@@ -62,7 +62,7 @@ def test_a_zone_is_drawn_tried_saved_and_taken_back(page: Page) -> None:
     page.get_by_label("Reason").fill("the new door")
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_selector("text=Version 2. This run has ended. The next start follows these rules.")
-    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.locator(".toast").get_by_role("button", name="Undo").last.click()
     page.wait_for_selector("text=Version 3.")
     assert page.locator("[data-shape=door]").count() == 0
     page.locator('[data-key="version 2"]').click()
@@ -122,6 +122,6 @@ def test_a_privacy_mask_is_drawn_and_covers_the_picture_from_then_on(page: Page)
         }"""
     )
     assert all(abs(value - 64) < 8 for value in shown)
-    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.locator(".toast").get_by_role("button", name="Undo").last.click()
     page.wait_for_selector("text=Version")
     expect(page.locator("[data-shape=neighbour]")).to_have_count(0)
