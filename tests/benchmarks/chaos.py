@@ -108,9 +108,15 @@ def words_for(feed: Feed, runtime: str, name: str) -> list[str]:
     cameras = ", ".join(f"{camera_id}: '{uri}'" for camera_id, uri in feed.addresses().items())
     topics = [f"sink.kafka.topics.{kind}={name}.{kind}" for kind in ("sightings", "corrections", "alerts")]
     return [
-        *("site=demo", f"site.cameras={{{cameras}}}", "site.truth=null", f"runtime={runtime}", "sink=[jsonl,kafka]"),
+        *(
+            "site=demo",
+            f"site.cameras={{{cameras}}}",
+            "site.truth=null",
+            f"runtime={runtime}",
+            "sink=[jsonl,mot,kafka]",
+        ),
         *("detector=passerby", "detector._target_=moving_people.MovingPeopleDetector", "allow_plugins=[moving_people]"),
-        *(f"sink.kafka.servers={feed.servers}", *topics, "disk.min_free_gb=0.001"),
+        *(f"sink.kafka.servers={feed.servers}", *topics, "disk.min_free_gb=0.001", "embed.min_quality=0"),
         *(["runtime.silent_s=10", "runtime.max_restarts=1000"] if runtime == "ray" else []),
     ]
 
@@ -136,7 +142,8 @@ def leave_alone(feed: Feed, words: list[str], out: Path, cluster: Cluster | None
             raise SystemExit("this machine is too busy: there is nothing to compare with")
         if code != 0 or job.ends:
             raise SystemExit(f"the undisturbed run ended with {code}, {job.ends}; see {out / 'plain.log'}")
-        return Undisturbed(sightings_of(feed, job.output / "ledger.sqlite"), first_s, num_turns)
+        shutil.copytree(job.output, out / "plain", dirs_exist_ok=True)
+        return Undisturbed(sightings_of(feed, job.output), first_s, num_turns)
 
 
 def disturb(
@@ -189,6 +196,7 @@ def disturb(
     ended_at = time.time()
     watch.close()
     code = job.stop(STOP_S)
+    watch.save(out / "watch.json")
     draw(out / "chaos.png", watch, log, began_at)
     return judge(feed, job, watch, "chaos.sightings", (began_at, ended_at), undisturbed, is_back, code)
 

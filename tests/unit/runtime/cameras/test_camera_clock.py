@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.cameras.camera_clock import AHEAD_S, CameraClock
+from pipeline.runtime.cameras.camera_clock import AHEAD_S, WAITED_S, CameraClock
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 0.4, -0.1, -4.9])
@@ -31,13 +31,31 @@ def test_a_clock_that_is_set_back_while_the_camera_is_open_is_moved_again() -> N
     assert clock.corrected(102.0 - 3600, 102.0) == 102.0
 
 
+def test_frames_that_waited_while_the_process_stood_still_keep_their_times() -> None:
+    clock = CameraClock("east", behind_s=5.0)
+    assert clock.corrected(100.0, 100.0) == 100.0
+    assert [clock.corrected(at, 114.0) for at in (100.2, 100.4, 108.0)] == [100.2, 100.4, 108.0]
+    assert clock.corrected(114.2, 114.2) == 114.2
+
+
+def test_frames_that_stay_old_are_those_of_a_clock_that_is_behind() -> None:
+    clock = CameraClock("east", behind_s=5.0)
+    assert clock.corrected(100.0, 100.0) == 100.0
+    assert clock.corrected(101.0, 115.0) == 101.0
+    assert clock.corrected(101.5 + WAITED_S, 115.5 + WAITED_S) == 115.5 + WAITED_S
+
+
 @given(st.lists(st.tuples(st.floats(0.001, 10.0), st.floats(-1e5, 1e5)), min_size=1))
 def test_stamps_ascend_and_stay_near_this_machines_time_whatever_the_clock_does(
     steps: list[tuple[float, float]],
 ) -> None:
     clock, now, stamps = CameraClock("east", behind_s=5.0), 1e6, []
+    near_at = now
     for wait_s, ahead_s in steps:
         now += wait_s
         stamps.append(clock.corrected(now + ahead_s, now))
-        assert now - 5.0 - 1e-6 <= stamps[-1] <= now + AHEAD_S + 0.001 * len(steps) + 1e-6
+        assert stamps[-1] <= now + AHEAD_S + 0.001 * len(steps) + 1e-6
+        if stamps[-1] >= now - 5.0 - 1e-6:
+            near_at = now
+        assert now - near_at <= WAITED_S + 10.0
     assert all(later > earlier for earlier, later in pairwise(stamps))
