@@ -93,6 +93,8 @@ def judge(
         ]
     blind = {name: round(sum(end - begin for begin, end in watch.blind(name))) for name in CAMERAS}
     return wrong, {
+        "feed_began_at": feed.began_at,
+        "undisturbed_from_s": undisturbed.first_s,
         "begins_s": round(span[0] - feed.began_at, 1),
         "seconds": round(span[1] - span[0]),
         "lives": len(job.lives),
