@@ -108,14 +108,8 @@ def words_for(feed: Feed, runtime: str, name: str) -> list[str]:
     cameras = ", ".join(f"{camera_id}: '{uri}'" for camera_id, uri in feed.addresses().items())
     topics = [f"sink.kafka.topics.{kind}={name}.{kind}" for kind in ("sightings", "corrections", "alerts")]
     return [
-        *(
-            "site=demo",
-            f"site.cameras={{{cameras}}}",
-            "site.truth=null",
-            f"runtime={runtime}",
-            "sink=[jsonl,mot,kafka]",
-        ),
-        *("detector=passerby", "detector._target_=moving_people.MovingPeopleDetector", "allow_plugins=[moving_people]"),
+        *("site=demo", f"site.cameras={{{cameras}}}", "site.truth=null", f"runtime={runtime}"),
+        *("detector=passerby", "sink=[jsonl,mot,kafka]"),
         *(f"sink.kafka.servers={feed.servers}", *topics, "disk.min_free_gb=0.001", "embed.min_quality=0"),
         *(["runtime.silent_s=10", "runtime.max_restarts=1000"] if runtime == "ray" else []),
     ]
