@@ -17,8 +17,7 @@ from pipeline.core import TrackPart
 from pipeline.core.boxes import area, intersection_matrix, iou_matrix
 
 MIN_COVERED = 0.5
-"""Share of a person's box inside a box of the run from which on it shows them: people who cross share one, and the
-detector of the tests cuts off legs."""
+"""Share of a person's box inside a box of the run from which on it shows them. People who cross may share one."""
 MIN_IOU = 0.3
 """Overlap from which on a box is one person's, as far as identities go."""
 NOBODY = -1
