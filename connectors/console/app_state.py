@@ -72,7 +72,12 @@ class AppState:
         self.site_file = SiteReader(settings.output_dir)
         self.ledger_view = LedgerView(self.ledger_path, self.site_file)
         self.accounts = accounts
-        self.sessions = Sessions(self.accounts, max_age_s=settings.session_s, is_open=settings.is_open)
+        self.sessions = Sessions(
+            self.accounts,
+            max_age_s=settings.session_s,
+            is_open=settings.is_open,
+            is_tls=settings.certificate is not None,
+        )
         self.notes = NotesStore(settings.folder / "journal.sqlite", self.ledger_path)
         self.pictures = PictureStore(
             settings.folder / "pictures.sqlite",

@@ -1,6 +1,6 @@
 """The page beside a run: starts its server with the run and stops it with the run.
 
-Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous (extra ``console``).
+Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous, pyotp (extra ``console``).
 Guarantee: the page reads all records from the ledger; this sink passes it none.
 When slow: the pipeline is not affected, because the server is a separate process.
 Secrets: see ``connectors.console``.

@@ -27,6 +27,7 @@ from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
+from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     app.add_exception_handler(ConnectorError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     for routes in (
-        AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
+        AccountRoutes(state.accounts, state.sessions, state.notes),
+        SecondFactorRoutes(state.accounts, state.sessions, state.notes),
         AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures, state.settings.output_dir),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
         ClipRoutes(state.ledger_view, state.pictures, state.notes),

@@ -155,7 +155,7 @@ class LiveRoutes:
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             now = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
-            if now is None or now.user != visitor.user:
+            if now is None or now.must_set_up or now.user != visitor.user:
                 await socket.close(NOT_LOGGED_IN)
                 return
 
@@ -163,8 +163,9 @@ class LiveRoutes:
         """Accept the connection and return who asks; close it and return None without a login."""
         visitor = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
         await socket.accept()
-        if visitor is None:
+        if visitor is None or visitor.must_set_up:
             await socket.close(NOT_LOGGED_IN)
+            return None
         return visitor
 
 

@@ -7,7 +7,7 @@ from fastapi import Depends, HTTPException
 from starlette.requests import HTTPConnection
 
 from connectors.console.api.sessions import CSRF_HEADER, Sessions, Visitor
-from connectors.console.store.accounts import Role, User
+from connectors.console.store.accounts import DEMONSTRATION, Role, User
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -25,7 +25,16 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
     return visitor
 
 
+def person_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
+    """Return the user who asks in a session, who may lack a second factor; 403 with a token or on an open page."""
+    if visitor.csrf is None or visitor.user == DEMONSTRATION:
+        raise HTTPException(403, "expected a user who has logged in, got a token or a page without a login")
+    return visitor.user
+
+
 def _user_with(visitor: Visitor, role: Role) -> User:
+    if visitor.must_set_up:
+        raise HTTPException(403, "a second factor is required; set it up first")
     if not visitor.user.role.may(role):
         raise HTTPException(403, f"expected the role {role}, got {visitor.user.role}")
     return visitor.user
@@ -46,6 +55,8 @@ def administrator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
     return _user_with(visitor, Role.ADMINISTRATOR)
 
 
+Anyone = Annotated[Visitor, Depends(visitor_of)]
+Person = Annotated[User, Depends(person_of)]
 Viewer = Annotated[User, Depends(viewer_of)]
 Operator = Annotated[User, Depends(operator_of)]
 Administrator = Annotated[User, Depends(administrator_of)]

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fastapi import Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from connectors.console.store.accounts import DEMONSTRATION, Accounts, User
@@ -34,10 +35,12 @@ class Visitor:
         user: The user.
         csrf: Token that a request must carry to change something. None with an API token, which no browser sends by
             itself.
+        must_set_up: Whether the user may only set up a second factor, because one is required.
     """
 
     user: User
     csrf: str | None
+    must_set_up: bool = False
 
 
 class Sessions:
@@ -47,18 +50,31 @@ class Sessions:
         accounts: Users and tokens.
         max_age_s: Seconds after which a session ends.
         is_open: Whether a request without a cookie is of the user ``demonstration``; for loopback only.
+        is_tls: Whether browsers reach the page over TLS, and send the cookie over nothing else.
     """
 
-    def __init__(self, accounts: Accounts, *, max_age_s: float, is_open: bool) -> None:
+    def __init__(self, accounts: Accounts, *, max_age_s: float, is_open: bool, is_tls: bool) -> None:
         self._accounts = accounts
         self._max_age_s = max_age_s
         self._secret = accounts.secret.encode()
         self._serializer = URLSafeTimedSerializer(self._secret, salt="passerby session")
         self.is_open = is_open
+        self._is_tls = is_tls
 
     def cookie(self, user: User) -> str:
         """Return the signed cookie of a new session."""
         return str(self._serializer.dumps([user.name, user.epoch, secrets.token_hex(8)]))
+
+    def set_cookie(self, request: Request, response: Response, user: User) -> None:
+        """Start a new session with this answer."""
+        response.set_cookie(
+            cookie_name(request.headers),
+            self.cookie(user),
+            httponly=True,
+            samesite="strict",
+            secure=self._is_tls,
+            path="/",
+        )
 
     def visitor(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Visitor | None:
         """Return who asks; None without a valid login.
@@ -84,7 +100,7 @@ class Sessions:
         user = self._accounts.user(str(name))
         if user is None or user.epoch != epoch:
             return None
-        return Visitor(user, self._csrf(str(nonce)))
+        return Visitor(user, self._csrf(str(nonce)), self._accounts.must_set_up(user))
 
     def _csrf(self, nonce: str) -> str:
         return hmac.new(self._secret, f"csrf {nonce}".encode(), hashlib.sha256).hexdigest()

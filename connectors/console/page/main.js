@@ -15,6 +15,7 @@ import * as privacy from "./privacy.js";
 import * as recordings from "./recordings.js";
 import * as reference from "./reference.js";
 import * as review from "./review.js";
+import * as secondFactor from "./second_factor.js";
 import * as site from "./site.js";
 
 const PAGES = [
@@ -49,6 +50,11 @@ async function start() {
     return start();
   }
   setSession(context.me);
+  if (context.me.must_set_up) {
+    document.getElementById("nav").replaceChildren();
+    await secondFactor.required(document.getElementById("main"), context.me);
+    return start();
+  }
   context.site = await get("site");
   context.isElapsed = context.site.newest_at !== null && Math.abs(context.site.newest_at) < 365 * 86400;
   drawNav();
@@ -101,6 +107,7 @@ function drawNav() {
     h("div", { className: "foot" },
       h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
       h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
+      context.me.is_open ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
       context.me.is_open ? null : h("button", { onclick: logOut }, "Log out")));
   countAlerts();
 }

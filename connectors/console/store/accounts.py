@@ -11,6 +11,8 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from connectors.console.sign_in.second_factors import TABLES as SECOND_FACTORS
+from connectors.console.sign_in.second_factors import SecondFactors
 from connectors.private_database import Database
 from pipeline.core.errors import ConfigError
 
@@ -54,12 +56,14 @@ class User:
         role: What the user may do.
         cameras: Cameras whose pictures and sightings the user may see; None: all.
         epoch: Counter of the user's logouts and changes; a session of an earlier epoch is over.
+        has_second_factor: Whether a login needs a code too.
     """
 
     name: str
     role: Role
     cameras: tuple[str, ...] | None = None
     epoch: int = 0
+    has_second_factor: bool = False
 
     def sees(self, camera_id: str) -> bool:
         """Return whether the user may see a camera."""
@@ -87,6 +91,11 @@ class Token:
     expires_at: float
 
 
+USERS = """
+SELECT name, role, cameras, epoch,
+    EXISTS (SELECT 1 FROM second_factors WHERE is_on AND second_factors.name = users.name) FROM users
+"""
+
 DEMONSTRATION = User("demonstration", Role.ADMINISTRATOR)
 """The user of a page without a login."""
 
@@ -100,7 +109,8 @@ class Accounts:
     """
 
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
-        self._database = Database(path, TABLES)
+        self._database = Database(path, TABLES + SECOND_FACTORS)
+        self.second_factors = SecondFactors(self._database)
         columns = {row[1] for row in self._database.rows("PRAGMA table_info(tokens)")}
         for column, kind in (("role", "TEXT NOT NULL DEFAULT 'viewer'"), ("expires_at", "REAL NOT NULL DEFAULT 0")):
             if column not in columns:  # a file of an earlier version; its tokens have expired
@@ -156,6 +166,7 @@ class Accounts:
         """
         self._check_not_last(name)
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
+        self.second_factors.drop(name)
         return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
 
     def _check_not_last(self, name: str) -> None:
@@ -165,11 +176,11 @@ class Accounts:
 
     def users(self) -> list[User]:
         """Return all users, sorted by name."""
-        return [_user(row) for row in self._database.rows("SELECT name, role, cameras, epoch FROM users ORDER BY name")]
+        return [_user(row) for row in self._database.rows(f"{USERS} ORDER BY name")]
 
     def user(self, name: str) -> User | None:
         """Return a user; None if there is no such user."""
-        rows = self._database.rows("SELECT name, role, cameras, epoch FROM users WHERE name = ?", name)
+        rows = self._database.rows(f"{USERS} WHERE name = ?", name)
         return _user(rows[0]) if rows else None
 
     def log_in(self, name: str, password: str) -> User | None:
@@ -184,6 +195,28 @@ class Accounts:
     def log_out(self, name: str) -> None:
         """End every session of a user."""
         self._database.change("UPDATE users SET epoch = epoch + 1 WHERE name = ?", name)
+
+    @property
+    def second_factor_from(self) -> Role | None:
+        """The lowest role that needs a second factor; None: nobody needs one."""
+        rows = self._database.rows("SELECT value FROM about WHERE key = 'second factor from'")
+        return Role(rows[0][0]) if rows else None
+
+    def require_second_factor(self, role: Role | None) -> None:
+        """Require a second factor of this role and of those above it; None: of nobody."""
+        self._database.change("DELETE FROM about WHERE key = 'second factor from'")
+        if role is not None:
+            self._database.change("INSERT INTO about VALUES ('second factor from', ?)", role.value)
+
+    def must_set_up(self, user: User) -> bool:
+        """Return whether a user needs a second factor and has none: then setting it up is all that they may do."""
+        required = self.second_factor_from
+        return required is not None and user.role.may(required) and not user.has_second_factor
+
+    def drop_second_factor(self, name: str) -> bool:
+        """Remove the second factor of a user and end their sessions; return whether there was one."""
+        self.log_out(name)
+        return self.second_factors.drop(name)
 
     def make_token(self, name: str, label: str, role: Role, now: float, *, expires_at: float) -> str:
         """Return a new token that acts for a user; it cannot be read again.
@@ -229,9 +262,11 @@ class Accounts:
         self._database.close()
 
 
-def _user(row: tuple[str, str, str | None, int]) -> User:
-    name, role, cameras, epoch = row
-    return User(name, Role(role), None if cameras is None else tuple(json.loads(cameras)), epoch)
+def _user(row: tuple[str, str, str | None, int, int]) -> User:
+    name, role, cameras, epoch, has_second_factor = row
+    return User(
+        name, Role(role), None if cameras is None else tuple(json.loads(cameras)), epoch, bool(has_second_factor)
+    )
 
 
 def _sha256(token: str) -> str:
