@@ -1,5 +1,7 @@
 """Each way of signing in, in a browser over a small ledger."""
 
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,11 @@ import pyotp
 import pytest
 from console_browser import chromium, opened
 from console_page import PASSWORD, RunningPage
+from oidc_provider import SECRET, OidcProvider
 from playwright.sync_api import Browser, Page, expect
 
+from connectors.console.sign_in.oidc_settings import OidcSettings
+from connectors.console.sign_in.ways import Ways
 from connectors.console.store.accounts import Role
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -77,3 +82,35 @@ def test_an_administrator_requires_a_second_factor_in_the_page_and_resets_one(br
             expect(page.get_by_role("heading", name="A second factor is required")).to_be_visible()
         assert running.accounts.second_factor_from is Role.VIEWER
         assert not running.accounts.second_factors.is_on("ben")
+
+
+def test_a_user_signs_in_at_a_provider_comes_back_to_the_same_page_and_is_shown_out_when_it_ends_there(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with OidcProvider(port) as provider:
+        provider.put("1", preferred_username="ann", groups=["desk"])
+        values = {
+            "issuer": provider.url,
+            "client_id": "passerby",
+            "client_secret": SECRET,
+            "recheck_s": 1,
+            "roles": {"desk": "operator"},
+        }
+        ways = Ways(local_accounts=False, oidc=OidcSettings.of({**values, "label": "the city"}))
+        with (
+            RunningPage(tmp_path, ways=ways) as running,
+            opened(browser, f"{running.url}/#/people?camera=west") as page,
+        ):
+            page.route(re.compile("https:"), lambda route: route.fulfill(body=""))  # the provider's form has a style sheet
+            button = page.get_by_role("button", name="Sign in at the city")
+            button.click()
+            page.locator("input[name=sub]").fill("1")
+            page.get_by_role("button", name="Authorize").click()
+            page.wait_for_selector(".page-people[data-ready]")
+            assert page.url.endswith("#/people?camera=west")
+            expect(page.locator("#nav .foot")).to_contain_text("operator")
+            provider.revoke("1")
+            expect(button).to_be_visible()
+            assert page.locator("[data-person]").count() == 0

@@ -10,11 +10,11 @@ from pydantic import Field
 from connectors.console.api.permissions import Administrator, Anyone, Viewer, visitor_of
 from connectors.console.api.sessions import Sessions, cookie_name
 from connectors.console.api.throttle import FREE_TRIES_OF_ADDRESS, MAX_REMEMBERED, Throttle
-from connectors.console.store.accounts import MIN_PASSWORD, Accounts, Role, User
+from connectors.console.store.accounts import MIN_PASSWORD, NAME, Accounts, Role, User
 from connectors.console.store.notes import NotesStore
 from pipeline.core.errors import ConfigError
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{NAME}$")]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
 NEEDS = "x-needs"
 """Header of a refused login: what it lacks."""
@@ -80,6 +80,7 @@ class AccountRoutes:
         router = APIRouter(prefix="/api", tags=["accounts"])
         add = router.add_api_route
         add("/login", self.log_in, methods=["POST"], summary="Log in; sets the session cookie")
+        add("/sign-in", self.ways, methods=["GET"], summary="Get the ways to sign in; needs no login")
         add("/logout", self.log_out, methods=["POST"], summary="End all of your sessions")
         add("/me", self.me, methods=["GET"], summary="Get your user and the CSRF token of your session")
         add("/me/password", self.change_password, methods=["POST"], summary="Change your password")
@@ -93,6 +94,8 @@ class AccountRoutes:
 
     def log_in(self, request: Request, response: Response, credentials: Credentials) -> dict[str, Any]:
         """Log in; after a few failures each further attempt must wait."""
+        if not self._sessions.ways.local_accounts:
+            raise HTTPException(403, "accounts with a password are switched off here; sign in at the provider")
         address = request.client.host if request.client else ""
         throttled = self._throttled(credentials.name, address)
         wait_s = max(throttle.wait_s(key) for throttle, key in throttled)
@@ -124,13 +127,19 @@ class AccountRoutes:
         found = [(self._throttle, pair), (self._address_throttle, address)]
         return found if pair in self._known else [*found, (self._throttle, f"name {name}")]
 
+    def ways(self) -> dict[str, Any]:
+        """The ways to sign in: whether by name and password, and what the button to the provider names."""
+        ways = self._sessions.ways
+        return {"password": ways.local_accounts, "provider": ways.oidc.label if ways.oidc else None}
+
     def log_out(self, request: Request, response: Response, visitor: Anyone) -> dict[str, Any]:
         """End all sessions of the user who asks."""
         name = visitor.user.name
         self._accounts.log_out(name)
         self._notes.audit(name, "logout", "")
         response.delete_cookie(cookie_name(request.headers), path="/")
-        return {"name": name}
+        provider = self._sessions.provider
+        return {"name": name, "go_to": provider.release(name) if provider and visitor.user.is_external else None}
 
     def me(self, request: Request) -> dict[str, Any]:
         """The user who asks, and the CSRF token of the session."""
@@ -204,8 +213,11 @@ class AccountRoutes:
     def make_token(self, user: Administrator, new: NewToken) -> dict[str, Any]:
         """Make an API token that acts for a user; it is shown only in this answer."""
         self._refuse_if_open(user)
-        if self._accounts.user(new.name) is None:
+        owner = self._accounts.user(new.name)
+        if owner is None:
             raise HTTPException(404, "there is no such user")
+        if owner.is_external:  # their rights can end while no page asks the provider
+            raise HTTPException(403, "expected a user with a password, got one whom another system signs in")
         self._check_may_change(user, new.name)
         self._notes.audit(user.name, "token made", f"{new.label} for {new.name} as {new.role}, {new.days:g} days")
         now = time.time()
@@ -246,4 +258,5 @@ def _shown(user: User) -> dict[str, Any]:
         "role": user.role,
         "cameras": user.cameras,
         "second_factor": user.has_second_factor,
+        "is_external": user.is_external,
     }

@@ -7,15 +7,19 @@ from fastapi import Depends, HTTPException
 from starlette.requests import HTTPConnection
 
 from connectors.console.api.sessions import CSRF_HEADER, Sessions, Visitor
+from connectors.console.sign_in.proxy import ProxyRefusedError
 from connectors.console.store.accounts import DEMONSTRATION, Role, User
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor:
-    """Return who asks; 401 without a login, 403 if a change lacks the session's CSRF token."""
+    """Return who asks; 401 without a login, 403 if a change lacks the CSRF token or a proxy is not believed."""
     sessions: Sessions = connection.app.state.sessions
-    visitor = sessions.visitor(connection.headers, connection.cookies)
+    try:
+        visitor = sessions.visitor(connection)
+    except ProxyRefusedError as refused:
+        raise HTTPException(403, str(refused)) from refused
     if visitor is None:
         raise HTTPException(401, "expected a login", {"www-authenticate": "Bearer"})
     if visitor.csrf is not None and connection.scope.get("method", "GET") not in SAFE:
@@ -27,8 +31,8 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
 
 def person_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
     """Return the user who asks in a session, who may lack a second factor; 403 with a token or on an open page."""
-    if visitor.csrf is None or visitor.user == DEMONSTRATION:
-        raise HTTPException(403, "expected a user who has logged in, got a token or a page without a login")
+    if visitor.csrf is None or visitor.user == DEMONSTRATION or visitor.user.is_external:
+        raise HTTPException(403, "expected a user who has logged in with a password")
     return visitor.user
 
 

@@ -5,7 +5,8 @@ import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { wallClock } from "./format.js";
 
 // Shows the login form; resolves after a login.
-export function login(root) {
+export async function login(root) {
+  const ways = await get("sign-in");
   return new Promise((resolve) => {
     const name = h("input", { autocomplete: "username", required: true, maxLength: 64 });
     const password = h("input", { type: "password", autocomplete: "current-password", required: true, maxLength: 200 });
@@ -28,9 +29,14 @@ export function login(root) {
         (asksCode.classList.contains("hidden") ? password : code).select();
       }
     } }, h("label", {}, "Name", name), h("label", {}, "Password", password), asksCode, error, button);
-    put(root, h("div", { className: "card login" }, h("h1", {}, "Passerby"), form));
+    const there = ways.provider === null ? null : h("form", {}, h("button", { type: "button", className: "main", style: { justifyContent: "center" }, onclick: () => {
+      sessionStorage.setItem("page", location.hash);
+      location.assign("/oidc/start");
+    } }, `Sign in at ${ways.provider}`));
+    put(root, h("div", { className: "card login" }, h("h1", {}, "Passerby"), there, ways.password ? form : null,
+      ways.password || there ? null : h("p", {}, "Come through the proxy that signs you in.")));
     root.dataset.ready = "yes";
-    name.focus();
+    if (ways.password) name.focus();
   });
 }
 
@@ -49,12 +55,12 @@ export async function page(root, context) {
     const mayManage = !context.me.is_open;
     put(root,
       h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Accounts"), h("p", {}, "Viewers see people and alerts. Operators correct and erase. Administrators manage accounts.")),
-        mayManage ? h("div", { className: "bar" }, h("button", { onclick: password }, "My password"), h("button", { onclick: token }, "New token"), h("button", { className: "main", onclick: user }, "New user")) : null),
+        mayManage ? h("div", { className: "bar" }, context.me.is_external ? null : [h("button", { onclick: password }, "My password"), h("button", { onclick: token }, "New token")], h("button", { className: "main", onclick: user }, "New user")) : null),
       mayManage ? null : h("p", { className: "soft" }, "This page has no login. To manage accounts, start it with --login or open=false."),
       mayManage && !context.me.cameras ? h("label", { className: "bar", style: { marginBottom: "16px" } }, "A second factor is required of", requirement(required)) : null,
       h("div", { className: "cols" },
         table("Users", ["name", "role", "cameras", "second factor", ""], users.map((each) => [each.name, each.role, each.cameras?.join(", ") ?? "all",
-          each.second_factor && mayManage && each.name !== context.me.name ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}/second-factor`, {}, "DELETE")) }, "Reset") : each.second_factor ? "on" : "off",
+          each.second_factor && mayManage && each.name !== context.me.name ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}/second-factor`, {}, "DELETE")) }, "Reset") : each.is_external ? "at the provider" : each.second_factor ? "on" : "off",
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}`, {}, "DELETE")) }, "Remove") : ""])),
         table("API tokens", ["label", "acts for", "as", "made", "ends", ""], tokens.map((each) => [each.label, each.name, each.role, wallClock(each.made_at), wallClock(each.expires_at),
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`tokens/${each.number}`, {}, "DELETE")) }, "Remove") : ""]))));
@@ -62,10 +68,12 @@ export async function page(root, context) {
 
   function requirement(required) {
     const choices = [["", "nobody"], ["administrator", "administrators"], ["operator", "operators and administrators"], ["viewer", "everybody"]];
-    return h("select", { onchange: (event) => attempt(async () => {
-      await send("second-factor", { required_from: event.target.value || null }, "PUT");
-      if (!context.me.second_factor) location.reload();
-    }) }, choices.map(([value, text]) => h("option", { value, selected: value === (required ?? "") }, text)));
+    return h("select", { onchange: async (event) => {
+      try {
+        await send("second-factor", { required_from: event.target.value || null }, "PUT");
+        location.reload();  // perhaps it is required of the one who asks
+      } catch (error) { toast(error.message, { bad: true }); }
+    } }, choices.map(([value, text]) => h("option", { value, selected: value === (required ?? "") }, text)));
   }
 
   function user() {

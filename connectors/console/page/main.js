@@ -41,6 +41,11 @@ let pageTitle = "Passerby";
 let turn = 0;
 
 async function start() {
+  const page = sessionStorage.getItem("page");  // where a login at the provider began
+  if (page !== null) {
+    sessionStorage.removeItem("page");
+    if (!location.hash) history.replaceState(null, "", page || "#");
+  }
   setTheme(localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   try {
     context.me = await get("me");
@@ -107,7 +112,7 @@ function drawNav() {
     h("div", { className: "foot" },
       h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
       h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
-      context.me.is_open ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
+      context.me.is_open || context.me.is_external ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
       context.me.is_open ? null : h("button", { onclick: logOut }, "Log out")));
   countAlerts();
 }
@@ -121,8 +126,9 @@ async function countAlerts() {
 }
 
 async function logOut() {
-  await send("logout");
-  location.reload();
+  const { go_to: provider } = await send("logout");
+  if (provider) location.assign(provider);
+  else location.reload();
 }
 
 function setTheme(theme, keep = false) {
