@@ -76,11 +76,12 @@ class AppState:
         self.ledger_view = LedgerView(self.ledger_path, self.site_file)
         self.accounts = accounts
         self.provider = _provider(settings)
+        page_url = (settings.ways.oidc and settings.ways.oidc.page_url) or ""
         self.sessions = Sessions(
             self.accounts,
             max_age_s=settings.session_s,
             is_open=settings.is_open,
-            is_tls=settings.certificate is not None,
+            is_tls=settings.certificate is not None or page_url.startswith("https:"),
             ways=settings.ways,
             provider=self.provider,
         )

@@ -13,8 +13,10 @@ from console_browser import chromium, opened
 from console_page import PASSWORD, RunningPage
 from oidc_provider import SECRET, OidcProvider
 from playwright.sync_api import Browser, Page, expect
+from signing_proxy import SigningProxy
 
 from connectors.console.sign_in.oidc_settings import OidcSettings
+from connectors.console.sign_in.proxy import ProxySettings
 from connectors.console.sign_in.ways import Ways
 from connectors.console.store.accounts import Role
 
@@ -103,7 +105,7 @@ def test_a_user_signs_in_at_a_provider_comes_back_to_the_same_page_and_is_shown_
             RunningPage(tmp_path, ways=ways) as running,
             opened(browser, f"{running.url}/#/people?camera=west") as page,
         ):
-            page.route(re.compile("https:"), lambda route: route.fulfill(body=""))  # the provider's form has a style sheet
+            page.route(re.compile("https:"), lambda route: route.fulfill(body=""))  # a style sheet
             button = page.get_by_role("button", name="Sign in at the city")
             button.click()
             page.locator("input[name=sub]").fill("1")
@@ -114,3 +116,24 @@ def test_a_user_signs_in_at_a_provider_comes_back_to_the_same_page_and_is_shown_
             provider.revoke("1")
             expect(button).to_be_visible()
             assert page.locator("[data-person]").count() == 0
+
+
+def test_a_proxy_signs_a_user_in_without_a_login_form_and_shows_them_out(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.console.api.live.CONNECTION_S", 2.0)
+    headers = {"name_header": "X-User", "groups_header": "X-Groups"}
+    settings = ProxySettings.of({"addresses": ["127.0.0.1"], **headers, "roles": {"desk": "operator"}})
+    with (
+        RunningPage(tmp_path, ways=Ways(local_accounts=False, proxy=settings)) as running,
+        SigningProxy(running.port, {"X-User": "ann", "X-Groups": "desk"}) as proxy,
+        opened(browser, f"{proxy.url}/#/people") as page,
+    ):
+        page.wait_for_selector(".page-people[data-ready]")
+        expect(page.locator("#nav .foot")).to_contain_text("ann")
+        expect(page.get_by_role("button", name="Log out")).to_have_count(0)
+        page.wait_for_timeout(5000)  # connections end and begin again, and the page says nothing of it
+        expect(page.locator("#lost")).to_have_count(0)
+        proxy.headers = {}
+        expect(page.get_by_text("Come through the proxy that signs you in.")).to_be_visible()
+        assert page.locator("[data-person]").count() == 0

@@ -150,6 +150,7 @@ class AccountRoutes:
             "csrf": visitor.csrf,
             "is_open": self._sessions.is_open and user.name == "demonstration",
             "must_set_up": visitor.must_set_up,
+            "is_by_proxy": visitor.is_by_proxy,
             "recovery_codes": self._accounts.second_factors.num_recovery_codes(user.name),
         }
 

@@ -113,7 +113,7 @@ function drawNav() {
       h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
       h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
       context.me.is_open || context.me.is_external ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
-      context.me.is_open ? null : h("button", { onclick: logOut }, "Log out")));
+      context.me.is_open || context.me.is_by_proxy ? null : h("button", { onclick: logOut }, "Log out")));
   countAlerts();
 }
 

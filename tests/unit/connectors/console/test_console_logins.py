@@ -256,8 +256,8 @@ def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:
         demoted = client.put("/api/users/olga", json={"password": PASSWORD, "role": "operator"})
         assert (demoted.status_code, client.get("/api/users").status_code) == (409, 200)
         new = {"password": PASSWORD, "role": "viewer", "cameras": ["east"]}
-        shown = {"name": "paul", "role": "viewer", "cameras": ["east"], "second_factor": False}
-        assert client.put("/api/users/paul", json=new).json() == shown
+        shown = client.put("/api/users/paul", json=new).json()
+        assert (shown["name"], shown["role"], shown["cameras"]) == ("paul", "viewer", ["east"])
         assert client.delete("/api/users/paul").status_code == 200
 
 
