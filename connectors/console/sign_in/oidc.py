@@ -34,6 +34,9 @@ TIMEOUT_S = 10.0
 MAX_SILENT_S = 300.0
 """Seconds that sessions go on while the provider does not answer; larger: rights that it took meanwhile last longer."""
 
+BUSY = (408, 425, 429)
+"""Codes that refuse nobody: the provider is to be asked again later."""
+
 LEEWAY_S = 60
 """Seconds that the clocks of provider and page may differ."""
 
@@ -154,11 +157,10 @@ class OidcProvider:
         is_silent = False  # then the others are not asked too: each would wait as long
         for name, held in asked:
             now, is_silent = self._again(held, is_silent=is_silent)
-            if now == held.identity:
-                continue
             with self._lock:
-                if self._held.get(name) is held:
-                    del self._held[name]
+                if now == held.identity or self._held.get(name) is not held:  # logged out or in again meanwhile
+                    continue
+                del self._held[name]
             held.client.close()
             found.append((held.identity, now))
         return found
@@ -169,15 +171,17 @@ class OidcProvider:
         try:
             if is_silent:
                 raise httpx2.ConnectError("not asked")
-            identity = self._identity(held.client, held.identity.subject.rpartition(" ")[2])
+            identity = self._identity(held.client, held.identity.subject.removeprefix(f"{self.settings.issuer} "))
         except httpx2.HTTPError as error:
-            if isinstance(error, httpx2.HTTPStatusError) and 400 <= error.response.status_code < 500:
+            code = error.response.status_code if isinstance(error, httpx2.HTTPStatusError) else 500
+            if 400 <= code < 500 and code not in BUSY:
                 return None, False
             if now - held.heard_at > MAX_SILENT_S:
                 logger.warning("the provider has not answered for %.0f s: a session ends", now - held.heard_at)
                 return None, True
             return held.identity, True
-        except (AuthlibBaseError, RefusedError, KeyError, ValueError):
+        except Exception as error:  # whatever the provider answers, a user of whom it does not say yes is out
+            logger.info("a session ends: %s", type(error).__name__)
             return None, False
         held.heard_at = now
         return identity, False
@@ -188,7 +192,7 @@ class OidcProvider:
         answer = client.get(self._described()["userinfo_endpoint"])
         answer.raise_for_status()
         claims = answer.json()
-        if claims.get("sub") != subject:  # OpenID Connect Core, 5.3.2
+        if not isinstance(claims, dict) or claims.get("sub") != subject:  # OpenID Connect Core, 5.3.2
             raise RefusedError("the provider's userinfo is about another subject")
         name = claims.get(settings.name_claim)
         if not isinstance(name, str) or not name:
@@ -202,6 +206,8 @@ class OidcProvider:
         """Return the claims of the ID token; raises ``JoseError`` if its signature or a claim is wrong."""
         algorithms = self._described().get("id_token_signing_alg_values_supported") or ["RS256"]
         accepted = [each for each in algorithms if each in SIGNATURES]
+        if not accepted:
+            raise RefusedError("the provider signs with no accepted algorithm")
         registry = JWSRegistry(algorithms=accepted, strict_check_header=False)
         try:
             read = jwt.decode(token["id_token"], self._key_set(), registry=registry)

@@ -154,6 +154,10 @@ def test_a_token_with_another_nonce_audience_issuer_or_signature_is_refused(
         used._keys = oidc.KeySet.generate_key_set("RSA", 2048, parameters={"kid": keys.keys[0].kid}, count=1)
         assert sign_in(client, provider, "6").status_code == 403
         used._keys = keys
+        described = used._described()
+        used._metadata = {**described, "id_token_signing_alg_values_supported": ["none", "HS256"]}
+        assert sign_in(client, provider, "6").status_code == 403
+        used._metadata = described
         assert sign_in(client, provider, "6").status_code == 303
 
 
