@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from connectors.counting.store import FILE, CountingStore
+from pipeline.camera.tracking import longest_part_s
 from pipeline.core import TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.counts.exposition import exposition
@@ -40,7 +42,11 @@ class CountReader:
             raise ConfigError(f"{folder}: expected a run with sink=[…,counts], got no {FILE}; run it with that sink")
         self._store = CountingStore(folder / FILE, read_only=True)
         self._ledger = LedgerReader(folder / "ledger.sqlite")
-        self._num_enrolled = _num_enrolled(folder / "config.yaml")
+        config = _config(folder / "config.yaml")
+        # People who are known from the start are numbered from 1 on.
+        self._num_enrolled = len(config.get("enrol") or {})
+        buffer = {"first_after_s": 1.0, "part_s": 3.0} | (config.get("buffer") or {})
+        self._part_s = longest_part_s(first_after_s=buffer["first_after_s"], part_s=buffer["part_s"])
 
     def rows(self, *, every_s: float, since: float = float("-inf"), until: float = float("inf")) -> list[Row]:
         """Return the counts of the intervals that begin in an interval of time, Unix seconds, in order of time."""
@@ -56,7 +62,7 @@ class CountReader:
     def exposition(self) -> str:
         """Return the metrics in Prometheus' text format: totals, the newest moment, visitors of the last hour."""
         person_of = self._ledger.people().person_of
-        return exposition(self._store.facts(), person_of, self._newness(person_of))
+        return exposition(self._store.facts(), person_of, self._newness(person_of), self._part_s)
 
     def _newness(self, person_of: Callable[[TrackPart], int]) -> dict[int, float]:
         """Return how doubtful it is that each person is one more; people who are enrolled certainly are."""
@@ -68,7 +74,7 @@ class CountReader:
         self._ledger.close()
 
 
-def _num_enrolled(config: Path) -> int:
-    """Return how many people a run knew from the start: they are numbered from 1 on."""
-    found = yaml.safe_load(config.read_text()) if config.is_file() else None
-    return len(found.get("enrol") or {}) if isinstance(found, dict) else 0
+def _config(path: Path) -> dict[str, Any]:
+    """Return what a run wrote of its configuration; nothing if it wrote none."""
+    found = yaml.safe_load(path.read_text()) if path.is_file() else None
+    return found if isinstance(found, dict) else {}

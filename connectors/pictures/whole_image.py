@@ -71,6 +71,12 @@ def decode_whole(data: bytes, suffix: str, bits: int | None = None) -> tuple[NDA
     return np.minimum(found >> (bits - 8), 255).astype(np.uint8), bits
 
 
+def is_whole_picture(data: bytes) -> bool:
+    """Return whether all of a JPEG or PNG is there that a camera sent, whatever stands before and behind it."""
+    suffix = _suffix_of(data)
+    return _is_whole(data if suffix else data[data.find(BEGINS[0][0]) :], suffix or BEGINS[0][1])
+
+
 def _suffix_of(data: bytes) -> str | None:
     """Return the suffix that the image should have; None if it is none of the kinds that are told apart here."""
     return next((suffix for begin, suffix in BEGINS if data.startswith(begin)), None)

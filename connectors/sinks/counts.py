@@ -23,6 +23,7 @@ from connectors.counting.reader import CountReader
 from connectors.counting.store import FILE, CountingStore
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import parse_lines, parse_zones
+from pipeline.camera.tracking import longest_part_s
 from pipeline.core import Record, Sighting
 from pipeline.core.errors import ConfigError, ReidError, SinkBusyError
 from pipeline.counts.facts import FactFinder
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SETTLE_S = 20.0
-"""Seconds of event time after an interval until its rows are appended: parts of tracks and first corrections come
-late. A larger value delays the rows."""
+SETTLE_S = 5.0
+"""Seconds of event time besides the longest part of a track after an interval until its rows are appended: parts
+of lost tracks and first corrections come late. A larger value delays the rows."""
 
 METRICS_EVERY_S = 15.0
 """Seconds between two writes of the metrics, as often as Prometheus usually looks."""
@@ -56,6 +57,8 @@ class CountSink:
         ground: By camera, three rows that take pixels to metres.
         every_s: Length of an interval, seconds, at least 1.
         keep_hours: Hours of event time that facts are kept, above 0.
+        first_after_s: See ``TrackingStage``.
+        part_s: See ``TrackingStage``.
         kafka: ``topic``, ``servers``, ``security``, ``partitions``, ``replication``: rows go to this topic too, under a
             key for each count, and again when a correction has changed them by the end. None: they do not.
 
@@ -73,6 +76,8 @@ class CountSink:
         ground: Mapping[str, object],
         every_s: float,
         keep_hours: float,
+        first_after_s: float = 1.0,
+        part_s: float = 3.0,
         kafka: Mapping[str, Any] | None = None,
     ) -> None:
         self.preflight(every_s=every_s, keep_hours=keep_hours, kafka=kafka)
@@ -84,6 +89,7 @@ class CountSink:
         )
         self._ground = {camera_id: np.array(rows, np.float64) for camera_id, rows in ground.items()}
         self._every_s, self._keep_s = every_s, keep_hours * 3600
+        self._settle_s = longest_part_s(first_after_s=first_after_s, part_s=part_s) + SETTLE_S
         self._now = float("-inf")
         self._next: float | None = None
         self._reader: CountReader | None = None
@@ -120,7 +126,7 @@ class CountSink:
 
     def flush(self) -> None:
         """Append the rows of intervals that are over, and write the metrics now and then."""
-        while self._next is not None and self._next + self._every_s + SETTLE_S <= self._now:
+        while self._next is not None and self._next + self._every_s + self._settle_s <= self._now:
             self._append(self._next)
             self._next += self._every_s
         if time.monotonic() - self._wrote_metrics_at >= METRICS_EVERY_S:

@@ -47,16 +47,7 @@ class TerminalSink:
         Raises:
             ConnectorError: If standard output is closed.
         """
-        lines = [_line(record) for record in records if isinstance(record, self._kinds)]
-        if not lines:
-            return
-        # Rendered here and printed below: rich would end the process when a pipe is closed.
-        console = Console(highlight=False, soft_wrap=True)
-        with console.capture() as capture:
-            for line in lines:
-                console.print(line)
-        encoding = sys.stdout.encoding or "utf-8"
-        text = capture.get().encode(encoding, "replace").decode(encoding)
+        text = lines_of([record for record in records if isinstance(record, self._kinds)])
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -70,6 +61,18 @@ class TerminalSink:
 
     def close(self) -> None:
         """Do nothing: standard output stays open."""
+
+
+def lines_of(records: Sequence[Record]) -> str:
+    """Return records as the lines that standard output shows, each with its end; with colours in a terminal."""
+    if not records:
+        return ""
+    console = Console(highlight=False, soft_wrap=True)
+    with console.capture() as capture:  # printed by the caller: rich would end the process when a pipe is closed
+        for record in records:
+            console.print(_line(record))
+    encoding = sys.stdout.encoding or "utf-8"
+    return capture.get().encode(encoding, "replace").decode(encoding)
 
 
 def _line(record: Record) -> Text:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import httpx
 
-from connectors.alerting.cloud_event import cloud_event
+from connectors.alerting.cloud_event import cloud_event, run_name
 from connectors.alerting.details import AlertDetailReader
 from connectors.alerting.incident_topics import alert_body, payload
 from connectors.alerting.severities import severities_from
@@ -66,7 +66,8 @@ class WebhookSink:
 
     The body follows ``alert.schema.json``. ``X-Passerby-Signature: sha256=<hex>`` is the HMAC-SHA256 of the body.
     ``X-Passerby-Delivery`` is ``<key>/<revision>``, percent-encoded: the same for every attempt at the same state of
-    an alert, and another for each state. Redirects are not followed.
+    an alert, and another for each state. ``X-Passerby-Run`` is the name of the output folder, percent-encoded: keys of
+    alerts are those of one run. Redirects are not followed.
 
     A 2xx answer is a delivery. After 5xx, 429 or a broken connection the alert waits. Any other answer means that
     the receiver will never take the alert: it is dropped and counted.
@@ -119,14 +120,15 @@ class WebhookSink:
         self._severities = severities_from(min_severity, "sink.webhook")
         self._form, self._cloudevents, self._picture_wait_s = _checked_form(form), cloudevents, picture_wait_s
         self._details = AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.webhook")
+        self._run = run_name(output_dir)
         self._max_waiting = max_waiting
         self._waiting: dict[str, _Delivery] = {}
         # The newest state of each alert that was taken.
         self._taken: dict[str, int] = {}
         self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
-        self._refused_with: set[int] = set()
-        self._why_refused = ""
+        self._refusals: dict[int, str] = {}  # the newest answer of each status that refused an alert for good
         self._last_refusal = "nothing was sent"
+        self._is_closed = False
         self.num_delivered = 0
         self.num_dropped = 0
         # httpx logs every request with its whole URL, which may hold a token.
@@ -188,7 +190,7 @@ class WebhookSink:
 
     def report(self) -> SinkReport:
         """Return what waits, and what the receiver refused for good; from any thread."""
-        return SinkReport(len(self._waiting), self.num_dropped, why_given_up=self._why_refused)
+        return SinkReport(len(self._waiting), self.num_dropped, why_given_up="; ".join(self._refusals.values()))
 
     def close(self) -> None:
         """Close the connection; idempotent. Alerts that still wait are lost, and their number is logged."""
@@ -197,16 +199,16 @@ class WebhookSink:
         if self._waiting:
             logger.error("webhook: closed with %d alerts undelivered; %s", len(self._waiting), self._last_refusal)
             self._waiting.clear()
-        if self.num_dropped and self._refused_with:
+        if self.num_dropped and not self._is_closed:
             logger.warning("webhook: the receiver refused %d alerts in all", self.num_dropped)
-            self._refused_with.clear()
+        self._is_closed = True
 
     def _delivery(self, alert: Alert) -> _Delivery:
         """Return the request for a state of an alert; the same state gives requests of one name."""
         body = to_dict(alert)
         plain = payload(body)
         name = quote(f"{alert.key}/{alert.revision}", safe="/:@+,=")
-        headers = tuple(cloud_event(body, name, prefix="ce-").items()) if self._cloudevents else ()
+        headers = tuple(cloud_event(body, name, prefix="ce-", run=self._run).items()) if self._cloudevents else ()
         if self._form == "alert":
             return _Delivery(name, alert.key, alert.revision, plain, headers=headers)
         wait_s = self._picture_wait_s if self._form == "pictures" and alert.state is AlertState.RAISED else 0.0
@@ -244,6 +246,7 @@ class WebhookSink:
             "Content-Type": delivery.content_type,
             "User-Agent": "passerby",
             "X-Passerby-Delivery": delivery.name,
+            **({"X-Passerby-Run": self._run} if self._run else {}),
             **dict(delivery.headers),
         }
         if self._secret is not None:
@@ -261,10 +264,10 @@ class WebhookSink:
             self.num_delivered += 1
             return
         self.num_dropped += 1
-        self._why_refused = self._refusal(response)
-        if status not in self._refused_with:
-            self._refused_with.add(status)
-            logger.error("webhook: %s; such alerts are dropped", self._why_refused)
+        is_new = status not in self._refusals
+        self._refusals[status] = self._refusal(response)
+        if is_new:
+            logger.error("webhook: %s; such alerts are dropped", self._refusals[status])
 
     def _refusal(self, response: httpx.Response) -> str:
         """Return what an answer means that no later attempt would change, and what to do."""

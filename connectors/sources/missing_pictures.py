@@ -38,7 +38,7 @@ class MissingPictures:
 
     A leap counts if it is a whole number of usual intervals, and most intervals on both sides are usual. So a stream
     whose pictures come unevenly, or that changes its rate, has none. Packets without a stamp, and those whose stamp is
-    far off, fill holes.
+    far off, fill holes. A clock that goes back and stays there began again: what was before is forgotten.
 
     Args:
         max_step: The longest leap, in units of the stream; a longer one is a pause.
@@ -53,6 +53,7 @@ class MissingPictures:
         self._needs_damage = needs_damage
         self._sorting: list[int] = []
         self._newest: int | None = None
+        self._late: list[int] = []
         self._before: deque[int] = deque(maxlen=NUM_STEPS)
         self._steps: deque[tuple[int, int]] = deque()
         self._reorder = 0
@@ -76,17 +77,10 @@ class MissingPictures:
         self._since_unplaced += 1
         if self._since_unplaced > self.ahead:
             self._num_unplaced = 0
-        if stamp is not None and self._newest is not None and self._newest - stamp > self._max_step:
-            self._begin_again()
-        if stamp is None or (self._newest is not None and stamp < self._newest):
-            self._num_unplaced += self._newest is not None
-            self._since_unplaced = 0
-            self._reorder = self._reorder if stamp is None else REORDER
+        if stamp is None:
+            self._note_unplaced()
             return []
-        heapq.heappush(self._sorting, stamp)
-        if len(self._sorting) > self._reorder:
-            self._place(heapq.heappop(self._sorting))
-        return list(self._decided(NUM_STEPS))
+        return self._taken(stamp)
 
     def flush(self) -> list[Hole]:
         """Return the holes that are still to be decided; the stream has ended."""
@@ -94,12 +88,37 @@ class MissingPictures:
             self._place(heapq.heappop(self._sorting))
         return list(self._decided(0))
 
-    def _begin_again(self) -> None:
-        """Forget what was before: the clock went back."""
-        self._sorting.clear()
-        self._steps.clear()
+    def _taken(self, stamp: int) -> list[Hole]:
+        if self._newest is not None and stamp < self._newest:
+            self._late.append(stamp)
+            if self._newest - stamp > self._max_step or len(self._late) > REORDER:
+                return self._begun_again()
+            self._note_unplaced()
+            self._reorder = REORDER
+            return []
+        self._late.clear()
+        heapq.heappush(self._sorting, stamp)
+        if len(self._sorting) > self._reorder:
+            self._place(heapq.heappop(self._sorting))
+        return list(self._decided(NUM_STEPS))
+
+    def _note_unplaced(self) -> None:
+        self._num_unplaced += self._newest is not None
+        self._since_unplaced = 0
+
+    def _begun_again(self) -> list[Hole]:
+        """Decide what was before the clock went back, forget it, and take again what has come since."""
+        late, self._late = self._late, []
+        while self._sorting:
+            self._place(heapq.heappop(self._sorting))
+        # What ends a leap over the first of them is one wrong stamp.
+        self._steps = deque(each for each in self._steps if not each[0] < late[0] < sum(each))
+        found = list(self._decided(0))
         self._before.clear()
-        self._newest = None
+        self._newest, self._reorder, self._num_unplaced = None, 0, 0
+        for stamp in late:
+            found += self._taken(stamp)
+        return found
 
     def _place(self, stamp: int) -> None:
         if self._newest is not None and stamp > self._newest:

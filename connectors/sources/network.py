@@ -4,6 +4,7 @@ Needs: av; for SRT also the program ``ffmpeg``, because FFmpeg in PyAV does not 
 Secrets: user and password in the URL, or from the environment or a file. They reach no log and no error.
 """
 
+import errno
 import logging
 import struct
 import time
@@ -20,10 +21,12 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from connectors.pictures.rgb import ToRgb
+from connectors.pictures.whole_image import is_whole_picture
 from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.ffmpeg_relay import FfmpegRelay
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import DAMAGED, NoPicture, Picture
 from connectors.sources.live_reading import ReadingEndedError
@@ -51,6 +54,9 @@ Cameras state wrong lengths, or ``image/jpg``.
 
 SNAPSHOTS = {".jpg": "jpeg_pipe", ".jpeg": "jpeg_pipe", ".png": "png_pipe"}
 """Format of FFmpeg for an address with such an ending. By itself, FFmpeg takes such a name for a file."""
+
+SINGLE_PICTURES = ("mjpeg", "png")
+"""Codecs of which each packet is an image of its own."""
 
 PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""
@@ -130,7 +136,7 @@ class NetworkOpener:
         self._uri = uri
         self._hwaccel = check_kind(self.address, hwaccel)
         self.decoder = ""
-        self._is_snapshot = False
+        self._is_snapshot = self._sends_whole = False
         self.tap: PacketTap | None = None
         self._with_credentials = partial(
             address_with_credentials,
@@ -195,8 +201,9 @@ class NetworkOpener:
                 yield from read(container)
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
-            is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
-            reason = "nothing for too long" if is_silent else error.strerror or type(error).__name__
+            reason = "the end of the connection" if error.errno == errno.EIO else error_words(error)
+            if not kind and (error.errno == errno.EIO or isinstance(error, av.error.InvalidDataError)):
+                reason = "no video, perhaps a web page"
             if kind == PARTS and isinstance(error, av.error.InvalidDataError):
                 self._format = MJPEG
         except IndexError:  # PyAV's, for a stream that began after it was opened
@@ -261,6 +268,13 @@ class NetworkOpener:
             if missing is not None and packet.size:
                 for hole in missing.push(packet.pts):
                     yield NoPicture(NEVER_CAME, len(hole.stamps))
+            if packet.size and stream.codec_context.name in SINGLE_PICTURES:
+                # FFmpeg takes half a picture for a good one; a camera may leave out the end of each.
+                is_whole = is_whole_picture(bytes(packet))
+                self._sends_whole = self._sends_whole or is_whole
+                if self._sends_whole and not is_whole:
+                    yield DAMAGED
+                    continue
             try:
                 decoded = packet.decode()
             except av.error.InvalidDataError:

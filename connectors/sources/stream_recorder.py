@@ -18,6 +18,7 @@ import av
 import av.error
 from av.container import OutputContainer
 
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.live_reading import ReadingEndedError
 from connectors.sources.network import NetworkOpener
 from connectors.sources.recordings.image_sequence import moment_in_name
@@ -95,7 +96,7 @@ class StreamRecorder:
                 self._record()
                 reason = "the end of the stream"
             except (ReadingEndedError, av.error.FFmpegError, OSError) as error:
-                reason = str(error) if isinstance(error, ReadingEndedError) else error.strerror or type(error).__name__
+                reason = error_words(error)
             if self._closed.is_set():
                 return
             if self.away is None:

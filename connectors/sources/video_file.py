@@ -19,9 +19,9 @@ import av.error
 from connectors.pictures.rectangle import check_inside, checked_rectangle, size_hw
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
 from connectors.sources.recordings.local_files import LocalFiles
-from connectors.sources.recordings.packets import error_words
 from connectors.sources.recordings.recording import BadPicture, Recording
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile, VideoFiles
@@ -302,12 +302,13 @@ class VideoFileSource:
 
     def _begin(self, file: VideoFile, recording: Recording) -> None:
         """Begin the times of the recording with its first file."""
-        if not recording.has_stamps:
+        if recording.why_blind:
             logger.warning(
-                "camera %s: %s is a raw stream without times, so pictures that are missing in it cannot be noticed; "
-                "record in Matroska, mp4 or MPEG-TS",
+                "camera %s: %s %s, so pictures that are missing in it cannot be noticed; record in Matroska, mp4 or "
+                "MPEG-TS",
                 self.camera_id,
                 file.name,
+                recording.why_blind,
             )
         self._zero_at = file.begins_at
         self._first_at = file.begins_at if file.begins_at is not None and self._starts_at == 0 else self._starts_at

@@ -4,6 +4,7 @@ Needs: av.
 Secrets: user and password in the address, or from the environment or a file. They reach no log and no error.
 """
 
+import errno
 import logging
 import threading
 from collections.abc import Iterator
@@ -117,12 +118,18 @@ class WebFile:
                 )
             yield container
 
-    def _why_refused(self, address: str, error: Exception) -> str | None:
+    def _why_refused(self, address: str, error: av.error.FFmpegError | OSError) -> str | None:
         """Return what the server answered instead of a video, and what to do; None if that is not known."""
         if isinstance(error, av.error.HTTPClientError | av.error.HTTPServerError):
             return f"{error.strerror}; check the address, the user and the password"
-        if self._authorities is None:
-            return None
-        parts = urlsplit(address)
-        why = why_refused(parts.hostname or "", parts.port or PORT, self._authorities, TIMEOUT_S)
-        return why and f"{why}; name its authority, or its own certificate, as files.ca_file"
+        if self._authorities is not None:
+            parts = urlsplit(address)
+            why = why_refused(parts.hostname or "", parts.port or PORT, self._authorities, TIMEOUT_S)
+            if why is not None:
+                return f"{why}; name its authority, or its own certificate, as files.ca_file"
+        if isinstance(error, av.error.InvalidDataError) or error.errno == errno.EIO:
+            return (
+                "no video, perhaps a web page, or a connection that ended too soon; check the address, and that the "
+                "server sends parts of a file (ranges), or the mp4 has its index at its beginning (faststart)"
+            )
+        return None

@@ -1,5 +1,6 @@
 """What all rules share: building alerts, and checking their configuration."""
 
+import difflib
 from collections.abc import Mapping
 
 from pipeline.alerts.gathering import Gathering
@@ -138,8 +139,11 @@ class AlertBuilder:
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
         """Return the error for a bad value of this rule, or of a shape, which it has from the site."""
+        return ConfigError(f"{self._where(key)}: expected {expected}, got {got!r}; correct the value")
+
+    def _where(self, key: str) -> str:
         owner = self._shapes if key.startswith(("zones.", "lines.")) else f"{self._group}.{self.name}"
-        return ConfigError(f"{owner}.{key}: expected {expected}, got {got!r}; correct the value")
+        return f"{owner}.{key}"
 
     def check_at_least(self, low: float, **values: float) -> None:
         """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""
@@ -157,6 +161,11 @@ class AlertBuilder:
         self, key: str, block: object, keys: set[str], optional: set[str] | frozenset[str] = frozenset()
     ) -> Mapping[str, object]:
         """Return the block; raise ``ConfigError`` unless it is a mapping with these keys and no others."""
+        for name in sorted(set(map(str, block)) - keys - optional) if isinstance(block, Mapping) else ():
+            close = difflib.get_close_matches(name, sorted(keys | optional), 1)
+            meant = f", perhaps {close[0]} is meant" if close else ""
+            also = ", ".join(sorted(keys | optional))
+            raise ConfigError(f"{self._where(key)}: unexpected key {name}{meant}; expected some of {also}")
         if not isinstance(block, Mapping) or not keys <= set(block) <= keys | optional:
             got = sorted(map(str, block)) if isinstance(block, Mapping) else block
             also = f"perhaps {', '.join(sorted(optional))}" if optional else ""

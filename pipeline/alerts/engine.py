@@ -13,6 +13,7 @@ each situation once:
   has moved in part keeps the rest of it. An alert that is no longer true is retracted.
 - ERASED: alerts about these people are retracted.
 - The newest ``max_open`` alerts that are over stay open for corrections.
+- A part of a track that comes later than rules wait for may show that an alert was false: it is retracted.
 """
 
 import logging
@@ -23,12 +24,13 @@ from math import inf
 from typing import Self
 
 from pipeline.alerts.basis import AlertBasis
+from pipeline.alerts.cool_down import CoolDown
 from pipeline.alerts.exemption import Exemption
-from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shrunk, subject_of
+from pipeline.alerts.incidents import Incident, Incidents, latest, shrunk, subject_of
 from pipeline.alerts.picture_check import Sizes
 from pipeline.alerts.picture_sizes import PictureSizes
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
+from pipeline.alerts.rule_clock import RuleClock
 from pipeline.alerts.rule_options import has_all_of
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
 from pipeline.core.errors import ConfigError
@@ -54,6 +56,7 @@ class _State:
     raised_at: bytes
     rules: dict[str, bytes]
     names: dict[int, str] = field(default_factory=dict)
+    told_until: float = -inf
 
 
 class AlertEngine:
@@ -65,6 +68,7 @@ class AlertEngine:
             that place.
         max_open: Number of the newest alerts that are over and that a correction can still change; at least 1.
         max_parts: Number of the newest parts of tracks to remember as the basis of alerts; at least 1.
+        settle_s: See ``RuleClock``; rules are told time up to this long ago.
         exempt: Names of people about whom no alert is raised, ``*`` for any letters: staff, for instance.
         names: Of people who are known from the start, by number.
         has_clips: Whether alerts name the clip that is kept of them.
@@ -81,6 +85,7 @@ class AlertEngine:
         cooldown_s: float,
         max_open: int,
         max_parts: int,
+        settle_s: float = 0.0,
         exempt: Sequence[str] = (),
         names: Mapping[int, str] | None = None,
         has_clips: bool = False,
@@ -92,13 +97,11 @@ class AlertEngine:
         if len(self._rules) < len(rules):
             got = [rule.name for rule in rules]
             raise ConfigError(f"alerts.*.name: expected a different name for each rule, got {got}; rename one")
-        self._cooldown_s = cooldown_s
         self._basis = AlertBasis(max_parts=max_parts)
         self._incidents = Incidents(max_open=max_open, has_clips=has_clips)
         self._picture_sizes = PictureSizes()
         self._ends: dict[str, float | None] = {}  # during a correction: when each was over before it; None: it lasted
-        # Unix seconds of the latest alert about each subject.
-        self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
+        self._cool_down, self._clock = CoolDown(cooldown_s), RuleClock(settle_s)
 
     def check_picture(self, camera_id: str, sizes: Sizes) -> None:
         """Raise ``ConfigError`` if a rule has a shape that the picture of a camera should show and does not."""
@@ -114,18 +117,23 @@ class AlertEngine:
                 self._correct(event)
             else:
                 self._picture_sizes.see(event.track_id.camera_id, event.path.frame_hw, self.check_picture)
+                self._clock.begin(event.first.captured_at)
                 self._basis.add(event)
                 for rule in self._rules.values():
                     with _blaming(rule):
                         self._take_all(rule.on_sighting(event))
+                is_late = event.first.captured_at < self._clock.told_until
+                for incident in self._incidents.over(event.person_id) if is_late else ():
+                    self._reconsider(incident)
             alerts += self._incidents.drain()
         return alerts
 
     def tick(self, now: float) -> list[Alert]:
         """Return the alerts that became due by event time ``now``, Unix seconds."""
+        told_until = self._clock.advance(now)
         for rule in self._rules.values():
             with _blaming(rule):
-                self._take_all(rule.on_tick(now))
+                self._take_all(rule.on_tick(told_until))
         self._release(now)
         return self._incidents.drain()
 
@@ -150,6 +158,7 @@ class AlertEngine:
                     self._take_all(rule.on_end(at))
         self._end_all()
         self._release(inf)
+        self._clock.end()
         return self._incidents.drain()
 
     def reinstate(self, before: Sequence[Alert], changed: Sequence[Alert]) -> list[Alert]:
@@ -165,7 +174,7 @@ class AlertEngine:
             parts = self._basis.parts_of(alert) or (old.parts if old else frozenset())
             until = max(latest(alert), old.until if old else alert.raised_at)
             self._incidents.put(Incident(replace(alert, count=1, revision=1), parts, until, is_told=True))
-            self._cool_down(subject_of(alert), alert.raised_at)
+            self._cool_down.begin(subject_of(alert), alert.raised_at)
         self._incidents.drain()  # it is told here
         keys = {alert.key for alert in before}
         return [*(alert for alert in changed if alert.key not in keys), *before]
@@ -185,8 +194,8 @@ class AlertEngine:
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        told = self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot()
-        return serialise(_State(*told, rules, self._exemption.names))
+        told = self._basis.snapshot(), self._incidents.snapshot(), self._cool_down.snapshot()
+        return serialise(_State(*told, rules, self._exemption.names, self._clock.told_until))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another engine; rules that it did not have start empty.
@@ -197,8 +206,8 @@ class AlertEngine:
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
         self._incidents.restore(loaded.incidents)
-        self._exemption.names = dict(loaded.names)
-        self._raised_at.restore(loaded.raised_at, list[tuple[Subject, float, float]])
+        self._exemption.names, self._clock.told_until = dict(loaded.names), loaded.told_until
+        self._cool_down.restore(loaded.raised_at)
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
                 rule.restore(loaded.rules[name])
@@ -257,7 +266,7 @@ class AlertEngine:
 
     def _hold_or_raise(self, incident: Incident) -> None:
         subject = subject_of(incident.alert)
-        if self._is_cooling(subject, incident.until):
+        if self._cool_down.holds(subject, incident.until):
             self._incidents.put(incident)
             return
         for repeat in self._incidents.of(subject):
@@ -267,16 +276,16 @@ class AlertEngine:
 
     def _raise(self, incident: Incident) -> None:
         self._incidents.put(replace(incident, is_told=True, counted_in=""))
-        self._cool_down(subject_of(incident.alert), incident.alert.raised_at)
+        self._cool_down.begin(subject_of(incident.alert), incident.alert.raised_at)
 
     def _release(self, now: float) -> None:
         """Tell what the cool-down held back, where it has ended by event time ``now``."""
         for incident in self._incidents.pending():
             subject = subject_of(incident.alert)
             if incident.alert.ended_at is None:
-                if not self._is_cooling(subject, incident.until):
+                if not self._cool_down.holds(subject, incident.until):
                     self._hold_or_raise(incident)
-            elif not self._is_cooling(subject, now):
+            elif not self._cool_down.holds(subject, now):
                 self._fold(incident)
 
     def _fold(self, repeat: Incident) -> None:
@@ -285,22 +294,13 @@ class AlertEngine:
         told = [
             incident
             for incident in self._incidents.of(subject)
-            if incident.is_told and abs(repeat.until - incident.alert.raised_at) < self._cooldown_s
+            if incident.is_told and abs(repeat.until - incident.alert.raised_at) < self._cool_down.cooldown_s
         ]
         if not told:
             self._raise(repeat)
             return
         owner = max(told, key=lambda incident: incident.alert.raised_at)
         self._incidents.put(replace(repeat, counted_in=owner.key))
-
-    def _is_cooling(self, subject: Subject, at: float) -> bool:
-        raised_at = self._raised_at.get(subject)
-        return raised_at is not None and abs(at - raised_at) < self._cooldown_s
-
-    def _cool_down(self, subject: Subject, raised_at: float) -> None:
-        before = self._raised_at.get(subject)
-        latest_at = raised_at if before is None else max(before, raised_at)
-        self._raised_at.set(subject, latest_at, at=latest_at)
 
     def _free_key(self, key: str) -> str:
         """Return the key, or one beside it if a correction has given its alert to another person."""
@@ -337,7 +337,7 @@ class AlertEngine:
                 self._join(incident)
         # What an alert covered that is retracted now is told at once.
         for incident in self._incidents.pending():
-            if not self._is_cooling(subject_of(incident.alert), incident.until):
+            if not self._cool_down.holds(subject_of(incident.alert), incident.until):
                 self._hold_or_raise(incident)
         self._ends.clear()
 
@@ -364,17 +364,15 @@ class AlertEngine:
                 self._reconsider(shrunk(replace(incident, alert=alert, parts=rest)))
             elif incident.parts:
                 self._give(incident, move)
-        for subject, _ in self._raised_at.items():
-            if subject[1] == move.source and move.parts is None:
-                target = None if move.target is None else (subject[0], move.target, subject[2])
-                self._raised_at.move(subject, target)
+        if move.parts is None:
+            self._cool_down.give_all(move)
 
     def _give(self, incident: Incident, move: Move) -> None:
         """Give an incident to the person whom all its evidence shows now."""
         subject, raised_at = subject_of(incident.alert), incident.alert.raised_at
         given = replace(incident, alert=alert_after(incident.alert, move))
-        if move.parts is not None and incident.is_told and self._raised_at.get(subject) == raised_at:
-            self._raised_at.move(subject, subject_of(given.alert))
+        if move.parts is not None and incident.is_told and self._cool_down.is_of(subject, raised_at):
+            self._cool_down.give(subject, subject_of(given.alert))
         self._reconsider(given if move.parts is None else shrunk(given))
 
     def _reconsider(self, incident: Incident) -> None:
@@ -394,7 +392,7 @@ class AlertEngine:
         """Drop an incident that is false or doubled. Its alert must not silence a true one."""
         self._incidents.remove(incident.key)
         subject, raised_at = subject_of(incident.alert), incident.alert.raised_at
-        if incident.is_told and self._raised_at.get(subject) == raised_at:
-            self._raised_at.pop(subject)
+        if incident.is_told and self._cool_down.is_of(subject, raised_at):
+            self._cool_down.end(subject)
             for other in (each for each in self._incidents.of(subject) if each.is_told):
-                self._cool_down(subject, other.alert.raised_at)
+                self._cool_down.begin(subject, other.alert.raised_at)

@@ -92,6 +92,11 @@ class Incidents:
         """Return the incidents of a subject, in order of time."""
         return self._in_order(self._by_subject.get(subject, ()))
 
+    def over(self, person_id: int) -> list[Incident]:
+        """Return the incidents about a person that are over."""
+        about = [incident for incident in self if incident.alert.person_id == person_id]
+        return [incident for incident in about if incident.alert.ended_at is not None]
+
     def pending(self) -> list[Incident]:
         """Return the incidents that the cool-down holds back."""
         return [self._by_key[key] for key in self._pending]

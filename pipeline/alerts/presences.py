@@ -16,11 +16,6 @@ MAX_INTERVALS = 64
 """Intervals kept per person and place. Chosen to bound memory. The oldest are joined into one where no absence
 separates them, else forgotten; a larger value lets corrections reach further back."""
 
-SETTLE_S = 10.0
-"""Seconds after the end of an absence until a dwell counts as over. A part of a track that is under way may still
-show the person: it is delivered when it is complete, 3 s by default, later if the tracker lost the person. A larger
-value delays the end of alerts, not their beginning."""
-
 Place = str
 Subject = tuple[Place, int]
 """A place and a person."""
@@ -86,10 +81,10 @@ class Presences:
         return [Presence(*subject, dwell, False) for dwell in self._dwells(subject) if dwell.until >= first]
 
     def over(self, now: float) -> Iterator[Presence]:
-        """Yield the presences that are over at event time ``now`` and were not yielded before; forget old ones."""
+        """Yield the presences that are over and were not yielded before, and forget old ones; see ``RuleClock``."""
         for subject in list(self._lasting):
             dwells, reported_until = self._dwells(subject), self._entries[subject].reported_until
-            over = [dwell for dwell in dwells if dwell.until < now - self._max_absence_s - SETTLE_S]
+            over = [dwell for dwell in dwells if dwell.until < now - self._max_absence_s]
             for dwell in over:
                 if dwell.until > reported_until:
                     yield Presence(*subject, dwell, True)

@@ -19,6 +19,8 @@ class CorrectableRule(Protocol):
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert as it reads with its new person or evidence, or None if it is no longer true.
 
+        Also asked of alerts that are over when a part of a track of their person comes late.
+
         The rule may date it anew, by ``started_at`` and ``ended_at``: what it reports next says whether it goes on.
         """
         ...

@@ -33,6 +33,8 @@ from pipeline.core.plugin_contract import blaming, plugin_name
 
 MAX_CONTACT_PARTS = 5
 """How many times ``part_s`` a part may last while the track is in contact. Larger: more memory; better crops follow."""
+FRAME_GAP_S = 1.0
+"""Seconds between two frames at most, for ``settle_s``. Larger: what rules conclude from absence is told later."""
 HIDDEN_S = 1.0
 """Seconds that are searched for a box of another track from which a new person came. Larger: more tracks are cut."""
 HIDDEN_FRACTION = 0.6
@@ -41,6 +43,22 @@ HIGH_SCORE = 0.5
 """Detector score from which on a box counts as seen, not as lost. Larger: more tracks are cut as lost."""
 MAX_LOW_SCORE_S = 0.5
 """Seconds without a high score after which a track counts as lost. Larger: fewer tracks are cut."""
+
+
+def longest_part_s(*, first_after_s: float, part_s: float) -> float:
+    """Return the seconds that a part may last; see ``TrackingStage``."""
+    return max(first_after_s, MAX_CONTACT_PARTS * part_s)
+
+
+def settle_s(*, first_after_s: float, part_s: float, lost_s: float) -> float:
+    """Return the seconds after a moment until every part that shows it is emitted.
+
+    Args:
+        first_after_s: As in ``TrackingStage``.
+        part_s: As in ``TrackingStage``.
+        lost_s: Seconds without a box after which the tracker ends a track, and with it its last part.
+    """
+    return longest_part_s(first_after_s=first_after_s, part_s=part_s) + lost_s + FRAME_GAP_S
 
 
 NUMBERS_PER_RETURN = 10**9
@@ -267,10 +285,8 @@ class TrackingStage:
 
     def _is_due(self, track: _OpenTrack) -> bool:
         wait_s = self._first_after_s if track.num_parts == 0 else self._part_s
-        if track.in_contact:
-            wait_s = (
-                MAX_CONTACT_PARTS * self._part_s
-            )  # better crops follow once the two people separate; memory is bounded
+        if track.in_contact:  # better crops follow once the two people separate; memory is bounded
+            wait_s = longest_part_s(first_after_s=self._first_after_s, part_s=self._part_s)
         return track.part.captured_at[-1] - track.part.captured_at[0] >= wait_s
 
     def _emit_unless_static(self, track: _OpenTrack, frame: Frame) -> list[Tracklet]:

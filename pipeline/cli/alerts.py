@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.sinks.terminal import TerminalSink
+from connectors.sinks.terminal import lines_of
 from pipeline.cli.operator_name import operator_name
 from pipeline.config.edits_of_run import checked_edits
 from pipeline.config.rule_edits import templates, to_text
@@ -34,14 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.command == "replay":
             from pipeline.cli.scoring.alert_replay import replay  # here, because it takes a second
 
-            for alert in replay(parsed.output_dir, parsed.rules):
+            for alert in replay(parsed.output_dir, parsed.rules, parsed.config_dirs):
                 _show(alert, "", parsed.json)
             return DONE
         if parsed.command == "rules":
-            _print_rules(parsed.output_dir, parsed.rules, as_json=parsed.json)
+            _print_rules(parsed.output_dir, parsed.rules, parsed.config_dirs, as_json=parsed.json)
             return DONE
         if parsed.command == "score":
-            _score(parsed.output_dir, parsed.rules)
+            _score(parsed.output_dir, parsed.rules, parsed.config_dirs)
             return DONE
         # Here, because the others need no Kafka.
         from connectors.kafka.alert_topic import AlertTopic
@@ -84,25 +84,25 @@ def _show(alert: Alert, by: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**to_dict(alert), "by": by}), flush=True)
         return
-    TerminalSink(show=["alerts"]).write([alert])
+    print(lines_of([alert]), end="")
     print(f"    {alert.key!r}" + (f", acknowledged by {by!r}" if by else ""), flush=True)
 
 
-def _print_rules(folder: Path, rules: Path | None, *, as_json: bool) -> None:
+def _print_rules(folder: Path, rules: Path | None, config_dirs: Sequence[Path], *, as_json: bool) -> None:
     """Print the rules of a run, with those of a file, as a file of edits that leaves nothing out."""
-    edits = checked_edits(folder, rules)
+    edits = checked_edits(folder, rules, config_dirs)
     if as_json:
         print(json.dumps({"text": to_text(edits), "edits": edits, "templates": templates()}))
     else:
         print(to_text(edits), end="")
 
 
-def _score(folder: Path, rules: Path | None) -> None:
+def _score(folder: Path, rules: Path | None, config_dirs: Sequence[Path]) -> None:
     """Print precision and recall of each rule."""
     from pipeline.cli.scoring.alert_replay import replay, replay_truth
     from pipeline.evaluation.alert_score import score_alerts
 
-    scores = score_alerts(replay_truth(folder, rules), replay(folder, rules))
+    scores = score_alerts(replay_truth(folder, rules, config_dirs), replay(folder, rules, config_dirs))
     print(f"{'rule':<20}{'true':>6}{'raised':>8}{'right':>7}{'precision':>11}{'recall':>8}")
     for score in scores:
         shares = ["-" if share is None else f"{share:.3f}" for share in (score.precision, score.recall)]
@@ -132,6 +132,11 @@ def make_parser() -> argparse.ArgumentParser:
     score = commands.add_parser("score", help="precision and recall of each rule against the site's ground truth")
     score.add_argument("output_dir", type=Path, help="folder of a run that has ended")
     score.add_argument("--rules", type=Path, help="as for replay")
+    for command in (past, edit, score):
+        words = "also look for rules in DIR/alerts/NAME.yaml, as do the folders in PASSERBY_CONFIG_DIR"
+        command.add_argument(
+            "--config-dir", type=_folder, action="append", default=[], dest="config_dirs", metavar="DIR", help=words
+        )
     for command in (tail, ack):
         servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         command.add_argument("--servers", default=servers, help="default %(default)s")
@@ -141,6 +146,13 @@ def make_parser() -> argparse.ArgumentParser:
             "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
         )
     return parser
+
+
+def _folder(word: str) -> Path:
+    folder = Path(word).expanduser().absolute()
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder with alerts/NAME.yaml, got {word}; correct it")
+    return folder
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not 1 <= parsed.every < float("inf"):
             raise ConfigError(f"--every: expected at least 1 second, got {parsed.every:g}; correct it")
+        if parsed.to is not None and not parsed.to.absolute().parent.is_dir():
+            raise ConfigError(f"--to {parsed.to}: expected a folder to write into, got none; make it, or correct it")
         reader = CountReader(parsed.output_dir)
         try:
             if parsed.prometheus:
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _print(rows)
         else:
             write_table(rows, parsed.to)
+    except BrokenPipeError:  # the reader has what it wanted
+        raise
     except OSError as error:
         print(f"error: {parsed.to}: expected to write it, got {error.strerror}; check the folder", file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ from pipeline.core.camera_uri import IMAGES, file_path, parse_camera
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.ledger import LedgerReader
 from pipeline.runtime.plan import Plan
+from pipeline.telemetry.logs import without_warnings
 
 FILE = "recordings.json"
 
@@ -139,7 +140,8 @@ def _begins_at(plan: Plan, camera_id: str) -> float | None:
         return intake.first_at + intake.offset_s
     source = plan.make_sources[camera_id]()
     try:
-        frame = next(source.frames(), None)
+        with without_warnings():
+            frame = next(source.frames(), None)
     except SourceLostError as error:
         raise ConfigError(f"site.cameras.{camera_id}: {error}") from error
     finally:

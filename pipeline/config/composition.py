@@ -68,7 +68,7 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         if word.startswith("allow_plugins=") and not word.startswith("allow_plugins=["):
             name = word.partition("=")[2]
             raise ConfigError(f"allow_plugins: expected a list, got {name}; write 'allow_plugins=[{name}]'")
-    own = [*overrides.config_dirs, *_folders_of_environment()]
+    own = [*overrides.config_dirs, *folders_of_environment()]
     folders = [*own, CONFIGS]
     for_hydra = [*overrides.words]
     if "site.cameras" in overrides.keys and "site" not in overrides.keys:
@@ -107,7 +107,8 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         raise ConfigError(not_text(error, folders)) from error
 
 
-def _folders_of_environment() -> list[Path]:
+def folders_of_environment() -> list[Path]:
+    """Return the folders with choices of one's own that the environment names."""
     return [Path(folder) for folder in os.environ.get(CONFIG_DIR, "").split(":") if folder]
 
 
@@ -134,7 +135,7 @@ def with_detectors(config: PipelineConfig, config_dirs: Sequence[Path] = ()) -> 
     Raises:
         ConfigError: If it is no detector, or lacks a value; names the key.
     """
-    folders = [*config_dirs, *_folders_of_environment()]
+    folders = [*config_dirs, *folders_of_environment()]
     cameras = {
         name: {
             **camera,

@@ -1,21 +1,22 @@
 """The rules of a run that is or was, as a file of edits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipeline.config.rule_edits import TOP, engine_of, parse_edits, read_rules, whole_edits
+from pipeline.config.rule_edits import CONFIG_DIRS, TOP, engine_of, parse_edits, read_rules, whole_edits
 from pipeline.core.errors import ConfigError
 
 
-def checked_edits(folder: Path, rules: Path | None) -> dict[str, Any]:
+def checked_edits(folder: Path, rules: Path | None, config_dirs: Sequence[Path] = ()) -> dict[str, Any]:
     """Return the rules of a run, with those of a file, as a file of edits that leaves nothing out.
 
     Raises:
         ConfigError: If a run with such rules would not start.
     """
-    run = run_of(folder / "config.yaml")
+    run = run_of(folder / "config.yaml") | {CONFIG_DIRS: list(config_dirs)}
     name = str(rules or folder / "config.yaml")
     edits = whole_edits(run, {} if rules is None else parse_edits(read_rules(rules), name), name)
     engine_of(run, edits, name)
@@ -34,6 +35,6 @@ def run_of(config: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{config}: expected the configuration of a run, got no YAML; see its output folder"
         ) from error
-    if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in TOP):
+    if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in (*TOP, "buffer", "tracker")):
         raise ConfigError(f"{config}: expected the configuration of a run, got other keys; see its output folder")
     return run

@@ -22,7 +22,7 @@ from pipeline.config.detection import OF_RUN, check_size, detection_of, own_dete
 from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.process_limits import is_elsewhere, process_limits
-from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, with_edits
+from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, settle_of, with_edits
 from pipeline.config.schema import (
     BufferConfig,
     MatcherConfig,
@@ -310,4 +310,6 @@ def _alert_engine(
         return engine_of(run, parse_edits(edits, EDITS), EDITS, names, has_clips=has_clips)
     rules = [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()]
     options = {rule.name: node for rule, node in zip(rules, run["alerts"].values(), strict=True)}
-    return AlertEngine(rules, **run["alerting"], names=names, has_clips=has_clips, options=options)
+    return AlertEngine(
+        rules, **run["alerting"], settle_s=settle_of(run), names=names, has_clips=has_clips, options=options
+    )

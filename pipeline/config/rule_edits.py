@@ -8,7 +8,7 @@ names every rule. The console writes it, ``passerby alerts replay --rules`` trie
     alerting: {cooldown_s: 0}
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.alerts.engine import AlertEngine
-from pipeline.config.composition import CONFIGS
+from pipeline.camera.tracking import settle_s
+from pipeline.config.composition import CONFIGS, folders_of_environment
 from pipeline.config.messages import message_of
 from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import build
@@ -45,14 +46,26 @@ TOP = ("site", "alerts", "alerting")
 OF_SITE = ("zones", "lines", "masks", "ground", "max_dwell_s")
 """Keys of a site that rules follow from, and that the file replaces as a whole: it adds no camera, for instance."""
 
-OF_RUN = (*TOP, "allow_plugins")
+OF_RUN = (*TOP, "allow_plugins", "buffer", "tracker")
 """Keys of a run's configuration that its rules follow from."""
+
+CONFIG_DIRS = "config_dirs"
+"""Beside the keys of a run: folders with choices of one's own, besides those of the environment."""
+
+LOST_S = 2.0
+"""Seconds after which a tracker without an option ``lost_s`` ends a track without a box. Larger: ends come later."""
 
 
 def of_run(config: PipelineConfig) -> dict[str, Any]:
     """Return what the rules of a configuration follow from, as plain values."""
     whole: Any = {key: getattr(config, key) for key in OF_RUN}
     return {key: _plain(value) for key, value in whole.items()}
+
+
+def settle_of(run: Mapping[str, Any]) -> float:
+    """Return ``settle_s`` of a run, see ``AlertEngine``."""
+    buffer, lost_s = run["buffer"], run["tracker"].get("lost_s", LOST_S)
+    return settle_s(first_after_s=buffer["first_after_s"], part_s=buffer["part_s"], lost_s=lost_s)
 
 
 def edits_path(config: PipelineConfig) -> Path:
@@ -161,7 +174,7 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
     chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
     try:
         site = {**run["site"], **(other.get("site") or {})}
-        alerts = {rule: _with_options(rule, run["alerts"], options, name) for rule, options in chosen.items()}
+        alerts = {rule: _with_options(rule, run, options, name) for rule, options in chosen.items()}
         whole: Any = OmegaConf.to_container(
             OmegaConf.merge(
                 {"site": site, "alerts": alerts, "alerting": AlertingConfig},
@@ -200,7 +213,9 @@ def engine_of(
     make = partial(build, allow=run.get("allow_plugins") or ())
     rules = [made(f"alerts.{rule}", make(node, f"alerts.{rule}")) for rule, node in whole["alerts"].items()]
     options = {rule.name: node for rule, node in zip(rules, whole["alerts"].values(), strict=True)}
-    engine = AlertEngine(rules, **whole["alerting"], names=names, has_clips=has_clips, options=options)
+    engine = AlertEngine(
+        rules, **whole["alerting"], settle_s=settle_of(run), names=names, has_clips=has_clips, options=options
+    )
     if warns:
         warn_of_rules(whole["site"], whole["alerts"], (names or {}).values())
     return engine
@@ -290,11 +305,11 @@ def _kind(value: object) -> str:
     return "a number" if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
-def _with_options(rule: str, of_rules: Mapping[str, Any], options: Any, name: str) -> Any:
+def _with_options(rule: str, run: Mapping[str, Any], options: Any, name: str) -> Any:
     """Return a rule with some options changed."""
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"alerts.{rule}: expected options by name, got {options!r:.80}; correct it")
-    node = _template(rule, of_rules)
+    node = _template(rule, run, (options or {}).get("_target_"))
     as_written: Any = OmegaConf.to_container(OmegaConf.create(node))
     _check_kinds(f"{name}: alerts.{rule}", options or {}, as_written)
     for key, value in (options or {}).items():
@@ -303,24 +318,50 @@ def _with_options(rule: str, of_rules: Mapping[str, Any], options: Any, name: st
     return OmegaConf.merge(node, options or {})
 
 
-def _template(rule: str, of_rules: Mapping[str, Any]) -> Any:
-    known = {path.stem: path for path in sorted((CONFIGS / "alerts").glob("*.yaml"))}
+def _template(rule: str, run: Mapping[str, Any], target: object = None) -> Any:
+    """Return the options of a rule as its choice has them, found as a run finds it.
+
+    A rule of another name is one more of the class that ``target`` names; nothing else can be built in this way.
+    """
+    known = _known(run)
     if rule in known:
-        loaded: Any = OmegaConf.load(known[rule])
-        return loaded[rule]
-    if rule in of_rules:
-        return of_rules[rule]  # a plug-in of another package, as the run had it
-    raise ConfigError(f"alerts.{rule}: expected one of {', '.join(known)}, got {rule}; correct it")
+        return known[rule]()
+    if target is None:
+        others = f"{', '.join(known)}, or one more of a class of these with _target_"
+        raise ConfigError(f"alerts.{rule}: expected one of {others}, got {rule}; correct it")
+    for node in (each() for each in known.values()):
+        if node["_target_"] == target:
+            return OmegaConf.merge(node, {"name": rule})
+    raise ConfigError(
+        f"alerts.{rule}._target_: expected the class of one of {', '.join(known)}, got {target}; correct it"
+    )
+
+
+def _known(run: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return what loads the options of each rule that there is: of a choice, or else as the run had it."""
+    known: dict[str, Callable[[], Any]] = {}
+    for folder in (CONFIGS, *run.get(CONFIG_DIRS, ()), *folders_of_environment()):
+        for path in sorted((folder / "alerts").glob("*.yaml")):
+            known.setdefault(path.stem, partial(_choice, path))
+    return known | {rule: partial(dict, node) for rule, node in run["alerts"].items() if rule not in known}
+
+
+def _choice(path: Path) -> Any:
+    try:
+        loaded: Any = OmegaConf.load(path)
+        return loaded[path.stem]
+    except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected the options of a rule under {path.stem}:, got none; correct it") from error
 
 
 def _own_options(rule: str, node: Mapping[str, Any], run: Mapping[str, Any], site: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a rule that do not follow from the site."""
-    template: Any = OmegaConf.to_container(OmegaConf.create(_template(rule, run["alerts"])))
+    template: Any = OmegaConf.to_container(OmegaConf.create(_template(rule, run, node["_target_"])))
     from_site = {key: str(value)[len("${site.") : -1] for key, value in template.items() if _is_of_site(value)}
     return {
         key: value
         for key, value in node.items()
-        if key != "_target_"
+        if not (key == "_target_" and rule in _known(run))
         and not (key == "name" and template.get("name") == value)
         and not (key in from_site and site.get(from_site[key]) == value)
     }

@@ -363,7 +363,7 @@ class AlertRule(Protocol):
         ...
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return the alerts that became due by event time ``now``, Unix seconds."""
+        """Return the alerts due by event time ``now``, Unix seconds, before which every part of a track is known."""
         ...
 
 

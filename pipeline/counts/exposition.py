@@ -9,19 +9,30 @@ from pipeline.counts.stays import stays_of
 from pipeline.counts.visitors import visitors_of
 from pipeline.ledger import NOBODY
 
-RECENT_S = 10.0
-"""Seconds before the newest fact in which a stay counts as lasting: a part of a track is known when it is complete, 3 s
-by default. A larger value counts people for longer after they left."""
+LOST_S = 5.0
+"""Seconds besides the longest part of a track in which a stay counts as lasting: a part is known when it is complete.
+A larger value counts people for longer after they left."""
 
 HOUR_S = 3600.0
 
 
-def exposition(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float]) -> str:
-    """Return the metrics of facts, of the moment of the newest one, see ``rows_of``. No label names a person."""
-    return "\n".join(_lines(facts, person_of, newness)) + "\n"
+def exposition(
+    facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float], part_s: float
+) -> str:
+    """Return the metrics of facts, of the moment of the newest one. No label names a person.
+
+    Args:
+        facts: See ``rows_of``.
+        person_of: See ``rows_of``.
+        newness: See ``rows_of``.
+        part_s: Seconds that a part of a track may last.
+    """
+    return "\n".join(_lines(facts, person_of, newness, part_s + LOST_S)) + "\n"
 
 
-def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float]) -> Iterator[str]:
+def _lines(
+    facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float], recent_s: float
+) -> Iterator[str]:
     now = max((fact.until for fact in facts), default=0.0)
     yield "# HELP passerby_line_crossings_total People who crossed a line, by direction on the screen."
     yield "# TYPE passerby_line_crossings_total counter"
@@ -35,10 +46,10 @@ def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness
     for kind in (FactKind.ZONE, FactKind.CAMERA):
         stays = stays_of(facts, kind, person_of)
         places = sorted({stay.place for stay in stays})
-        yield f"# HELP passerby_{kind}_people People seen in a {kind} in the last 10 s."
+        yield f"# HELP passerby_{kind}_people People seen in a {kind} in the last {recent_s:g} s."
         yield f"# TYPE passerby_{kind}_people gauge"
         for place in places:
-            lasting = sum(stay.place == place and stay.until >= now - RECENT_S for stay in stays)
+            lasting = sum(stay.place == place and stay.until >= now - recent_s for stay in stays)
             yield f'passerby_{kind}_people{{{kind}="{_escaped(place)}"}} {lasting}'
         yield f"# HELP passerby_{kind}_visits_total Times that somebody came into a {kind}."
         yield f"# TYPE passerby_{kind}_visits_total counter"

@@ -74,11 +74,12 @@ class SinkThread:
     def report(self) -> SinkReport:
         """Return what the sink has not delivered, with what waits in the queue and was dropped there."""
         own = self._sink.report() if isinstance(self._sink, ReportingSink) else SinkReport()
+        too_slow = "; others because its receiver was too slow or down" if own.why_given_up and self.num_dropped else ""
         return SinkReport(
             own.num_waiting + self._num_queued,
             own.num_given_up + self.num_dropped,
             own.refusal or self._refusal,
-            own.why_given_up,
+            own.why_given_up + too_slow,
         )
 
     def put(self, position: int, records: Sequence[Record]) -> bool:

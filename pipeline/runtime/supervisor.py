@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.running_pipeline import RunningPipeline
-from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.camera_status import CameraStatus, given_up
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.tasks import end
@@ -137,7 +137,7 @@ async def _change(
         else:
             run.cancel()
             why = f"expected it to end its tracks within flow.drain_s = {drain_s:g} s, it did not; they are lost"
-            status = replace(latest[camera_id], error=why)
+            status = given_up(latest[camera_id], why)
         await _report_end(pipeline, camera_id)
         await _within(pipeline.cameras[camera_id].settle(), STATUS_S)
         del runs[camera_id], latest[camera_id]
@@ -152,7 +152,7 @@ async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, C
         if error.process != f"camera {camera_id}":
             raise
         await _report_end(pipeline, camera_id)
-        return replace(latest[camera_id], error=str(error))
+        return given_up(latest[camera_id], str(error))
 
 
 def _holds_nobody(pipeline: RunningPipeline, run: "asyncio.Task[CameraStatus]") -> bool:
@@ -173,7 +173,7 @@ def _ended(run: "asyncio.Task[CameraStatus]", latest: CameraStatus, drain_s: flo
     """Return the last status of a camera; one that did not end in time is given up."""
     if run.done():
         return run.result()
-    return replace(latest, error=f"expected it to stop within flow.drain_s = {drain_s:g} s, it did not")
+    return given_up(latest, f"expected it to stop within flow.drain_s = {drain_s:g} s, it did not")
 
 
 async def _status(

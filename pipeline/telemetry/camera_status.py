@@ -16,7 +16,7 @@ class CameraStatus:
         frames_read: All frames that the source gave: processed, dropped and bad ones. While the camera runs, also
             those on their way.
         frames_processed: Frames that were tracked.
-        frames_dropped: Frames that were dropped for newer ones.
+        frames_dropped: Frames that were dropped for newer ones, or were on their way when the camera was given up.
         next_index: One more than the index of the newest processed frame.
         tracklets: Tracklets that were completed.
         static_false_positives: Parts of tracks that were dropped as static false positives.
@@ -92,6 +92,22 @@ class CameraStatus:
     stopped_early: bool = False
     track_s: float = 0.0
     decode_s: float = 0.0
+
+
+def counted(status: CameraStatus) -> int:
+    """Return how many frames were processed, dropped or bad: ``frames_read`` without those on their way."""
+    return status.frames_processed + status.frames_dropped + status.bad_frames
+
+
+def stopped_early(status: CameraStatus) -> CameraStatus:
+    """Return the last status of a recording that was stopped: what was on its way is read again by the next run."""
+    return replace(status, stopped_early=True, frames_read=counted(status))
+
+
+def given_up(status: CameraStatus, why: str) -> CameraStatus:
+    """Return the last status of a camera that did not end by itself: what was on its way is dropped."""
+    num_lost = status.frames_read - counted(status)
+    return replace(status, error=why, frames_dropped=status.frames_dropped + num_lost)
 
 
 def with_source(status: CameraStatus, report: SourceReport, *, num_dropped: int, num_bad: int) -> CameraStatus:

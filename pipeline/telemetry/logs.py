@@ -3,7 +3,10 @@
 import json
 import logging
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -56,3 +59,20 @@ def log_to_file(path: Path, *, max_bytes: int, num_files: int) -> None:
         raise ConfigError(f"log.file: cannot be written: {error}; choose another with log.file=…") from error
     handler.setFormatter(JsonFormatter())
     logging.getLogger().addHandler(handler)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Log no warnings of this thread meanwhile: for a look at what is read, and warned of, once more."""
+    looking, handlers = threading.get_ident(), logging.getLogger().handlers[:]
+
+    def is_logged(record: logging.LogRecord) -> bool:
+        return record.thread != looking or record.levelno >= logging.ERROR
+
+    for handler in handlers:
+        handler.addFilter(is_logged)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(is_logged)

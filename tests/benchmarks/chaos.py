@@ -42,13 +42,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from chaos.faults import FAULTS, Place, disk_full, small_disk
-from chaos.feed import CAMERAS, Feed
-from chaos.job import Cluster, Job
-from chaos.judge import Undisturbed, judge
-from chaos.plot import draw
-from chaos.sightings import sightings_of
-from chaos.watch import STEADY_S, Watch
+from chaos_run.faults import FAULTS, Place, disk_full, small_disk
+from chaos_run.feed import CAMERAS, Feed
+from chaos_run.job import Cluster, Job
+from chaos_run.judge import Undisturbed, judge
+from chaos_run.plot import draw
+from chaos_run.sightings import sightings_of
+from chaos_run.watch import STEADY_S, Watch
 
 READY_S = 240.0
 """Seconds within which a run that starts follows every camera."""

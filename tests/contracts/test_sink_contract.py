@@ -49,6 +49,7 @@ def factory(request: pytest.FixtureRequest, tmp_path: Path, address: str, monkey
         {
             "output_dir": str(tmp_path / "out"),
             "threads": 1,
+            "buffer": {"first_after_s": 1.0, "part_s": 3.0},
             "site": {"cameras": {"east": "rtsp://10.0.0.1/a"}, "zones": {}, "lines": {}, "masks": {}, "ground": {}},
         }
     )

@@ -33,13 +33,14 @@ def make_stage(
     *,
     max_open_tracks: int = 100,
     min_peak_score: float = 0.0,
+    part_s: float = PART_S,
 ) -> TrackingStage:
     return TrackingStage(
         TableTracker(numbers or {}, ended or {}),
         crop_size_hw=CROP_HW,
         clip_len=CLIP_LEN,
         first_after_s=FIRST_AFTER_S,
-        part_s=PART_S,
+        part_s=part_s,
         contact_coverage=0.3,
         min_peak_score=min_peak_score,
         static_min_score=0.6,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from apache_kafka import kafka_home
-from chaos.feed import FPS
-from chaos.sightings import UNCLEAR, Missing, Seen, always_seen, ids_kept, missing
+from chaos_run.feed import FPS
+from chaos_run.sightings import UNCLEAR, Missing, Seen, always_seen, ids_kept, missing
 from running import ROOT, environment
 
 PERIOD_S = 30

@@ -353,7 +353,7 @@ def test_a_merge_shows_in_every_open_page_and_can_be_undone(browser: Browser, pa
         page.locator("dialog button.main").click()
         page.wait_for_selector("text=Done: merge")
         expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(0)
-        page.locator(".toast").get_by_role("button", name="Undo").click()
+        page.locator(".toast").get_by_role("button", name="Undo").last.click()
         page.wait_for_selector("text=Undone")
         expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(1)
         expect(watching.locator("[data-person]")).to_have_count(len(people))

@@ -91,7 +91,7 @@ def test_all_alerts_are_acknowledged_at_once_and_opened_again(browser: Browser, 
     with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/alerts") as page:
         page.get_by_role("button", name="Acknowledge all 2 shown").click()
         expect(page.locator("article .tag.good")).to_have_count(2)
-        page.locator(".toast").get_by_role("button", name="Undo").click()
+        page.locator(".toast").get_by_role("button", name="Undo").last.click()
         expect(page.locator("article .tag.good")).to_have_count(0)
 
 

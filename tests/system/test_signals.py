@@ -32,7 +32,9 @@ def assert_a_summary_is_left(process: subprocess.Popen[str], folder: Path) -> No
     assert process.returncode == 0, err
     assert "Traceback" not in err
     summary = json.loads((folder / "summary.json").read_text())
-    assert 5 < summary["cameras"]["east"]["frames_processed"] < 795
+    east = summary["cameras"]["east"]
+    assert 5 < east["frames_processed"] < 795
+    assert east["frames_read"] == east["frames_processed"] + east["frames_dropped"] + east["bad_frames"]
     lines = (folder / "sightings.jsonl").read_text().splitlines()
     assert summary["sightings"] == len([json.loads(line) for line in lines])
     assert (folder / "mot/east.txt").read_text()

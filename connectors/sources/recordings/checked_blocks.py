@@ -9,6 +9,8 @@ GIF_EXTENSION, GIF_PICTURE, GIF_END = 0x21, 0x2C, 0x3B
 
 GIF_BEGIN = b"GIF8"
 GIF_HEAD_BYTES = 13
+GIF_BLOCK_BYTES = 255
+"""Length of a block of a picture that is filled. GIF89a, 15."""
 
 MAX_TAIL_BYTES = 512
 """Bytes behind the last picture that may be no pictures. Larger misses small pictures."""
@@ -25,7 +27,12 @@ _MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def end_of_gif(file: BinaryIO) -> int | None:
-    """Return the byte at which a GIF, or several behind one another, stop being such; None if all are whole."""
+    """Return the byte at which a GIF, or several behind one another, stop being such; None if all are whole.
+
+    Most encoders fill each block of a picture but its last one; where the first picture is so, another that is not is
+    damaged, because what is a block's length there was something else.
+    """
+    is_filled: bool | None = None
     file.seek(_table_bytes(file.read(GIF_HEAD_BYTES)[10:11]), 1)
     while True:
         at = file.tell()
@@ -35,6 +42,7 @@ def end_of_gif(file: BinaryIO) -> int | None:
             if not head.startswith(GIF_BEGIN):
                 return at if len(head + file.read(MAX_TAIL_BYTES)) > MAX_TAIL_BYTES else None
             file.seek(_table_bytes(head[10:11]), 1)
+            is_filled = None
             continue
         if kind == GIF_EXTENSION:
             file.seek(1, 1)
@@ -42,8 +50,15 @@ def end_of_gif(file: BinaryIO) -> int | None:
             file.seek(_table_bytes(file.read(9)[8:]) + 1, 1)
         else:
             return at
+        lengths = []
         while length := int.from_bytes(file.read(1)):
             file.seek(length, 1)
+            lengths.append(length)
+        if kind == GIF_PICTURE:
+            has_filled = all(length == GIF_BLOCK_BYTES for length in lengths[:-1])
+            is_filled = has_filled if is_filled is None and len(lengths) > 1 else is_filled
+            if is_filled and not has_filled:
+                return at
 
 
 def _table_bytes(flags: bytes) -> int:

@@ -226,7 +226,8 @@ def _numbers(paths: list[Path], *, is_mot: bool) -> tuple[list[int], str]:
     numbers = [int(match.group(2)) for match in found if match is not None]
     steps = [after - before for before, after in pairwise(numbers)]
     if len(set(names)) > 1 or any(step <= 0 for step in steps):
-        twice = next((path.name for path, step in zip(paths[1:], steps, strict=True) if step == 0), "")
+        first = {number: path for path, number in reversed(list(zip(paths, numbers, strict=True)))}
+        twice = next((path.name for path, number in zip(paths, numbers, strict=True) if first[number] != path), "")
         note = f"the number of {twice} stands twice, so the images are numbered by their order; move one away"
         return in_order, note if twice else ""
     if is_mot:

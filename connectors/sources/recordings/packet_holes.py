@@ -3,7 +3,7 @@
 import av
 from av.packet import PktSideDataT
 
-FORMATS = ("matroska,webm", "flv")
+FORMATS = ("matroska,webm", "flv", "nut")
 """Formats in which packets stand behind one another, with less than 100 bytes between two."""
 
 FORMATS_WITH_INDEX = ("avi",)

@@ -9,6 +9,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.missing_pictures import Hole, MissingPictures
 from connectors.sources.recordings.packet_holes import PacketHoles
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
@@ -17,8 +18,8 @@ from connectors.sources.stream_clock import MIN_GAP_S, NEAR
 FORMATS_WITH_INDEX = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")
 """Formats whose index names every picture, so that the stamps need not be looked at."""
 
-FORMATS_THAT_SHOW_DAMAGE = ("mpegts", "matroska,webm", "flv")
-"""Formats in which damage is seen where it is: a leap of the stamps elsewhere is a pause."""
+EVEN_FORMATS = ("mpeg", "mxf")
+"""Formats whose pictures have one rate. In others a leap of the stamps is a pause, unless damage was seen near it."""
 
 AVI_HEAD_BYTES = 8
 """Length of the head of a chunk: AVI's index has the place of the head, a packet that of what follows."""
@@ -39,7 +40,7 @@ class Packets:
     Attributes:
         broken: Why the file ended early; None if it did not. Known once ``read`` has ended.
         num_interruptions: Places so far where packets are missing.
-        num_damages: Pictures so far that could not be decoded, as the decoder tells.
+        num_damages: Pictures so far of which the decoder told that they are damaged.
         num_read: Whole packets so far.
         num_lost: Pictures in holes so far.
         read_until: Where the last packet of any stream ends, bytes.
@@ -50,20 +51,26 @@ class Packets:
         self._container, self._stream, self._watch = container, stream, watch
         self._seen: set[int] = set()
         self._holes = PacketHoles(container.format.name)
-        self._shows_damage = container.format.name in FORMATS_THAT_SHOW_DAMAGE
+        self._is_even = container.format.name in EVEN_FORMATS
         self._missing: MissingPictures | None = None
         if container.format.name not in FORMATS_WITH_INDEX and stream.time_base is not None:
             longest_s = max(MIN_GAP_S, NEAR * frame_s)
-            self._missing = MissingPictures(longest_s / float(stream.time_base), needs_damage=self._shows_damage)
+            self._missing = MissingPictures(longest_s / float(stream.time_base), needs_damage=not self._is_even)
         entries = list(stream.index_entries) if container.format.name == "avi" else []
-        if [entry.timestamp for entry in entries] != list(range(stream.frames)):
-            entries = []  # damaged, or not of one chunk a picture
+        numbers = [entry.timestamp for entry in entries]
+        if numbers != sorted(set(numbers)) or numbers[-1:] != [stream.frames - 1]:
+            entries = []  # damaged, or not of one chunk a picture; FFmpeg leaves out empty chunks, but counts them
         self._index = {entry.pos + AVI_HEAD_BYTES: entry.timestamp for entry in entries}
         self._with_data = [entry.timestamp for entry in entries if entry.size]
         self._next_in_index = self._shift = 0
         self.broken: BrokenError | None = None
         self.num_interruptions = self.num_damages = self.num_read = self.num_lost = self.read_until = 0
         self.ends_at_s = 0.0
+
+    @property
+    def num_indexed(self) -> int:
+        """Pictures that the index of an AVI has; 0 if there is none, or it is damaged."""
+        return len(self._with_data)
 
     @property
     def may_miss(self) -> bool:
@@ -86,8 +93,8 @@ class Packets:
                     num_damages = self.num_damages + self.num_interruptions
                     yield from self._counted(self._missing.push(packet.pts, is_damaged=is_damaged))
                 held.append(packet)
-                # Where damage shows, nothing is waited for before there is some.
-                is_sound = self._missing is None or (self._shows_damage and num_damages == 0)
+                # Where a leap may be a pause, nothing is waited for before there is damage.
+                is_sound = self._missing is None or (num_damages == 0 and not self._is_even)
                 while held and (is_sound or self._missing is None or len(held) > self._missing.ahead):
                     self.num_read += 1
                     yield held.popleft()
@@ -176,9 +183,3 @@ class Packets:
                     self._watch.check_streams()
                 self._seen.add(packet.stream_index)
                 yield packet
-
-
-def error_words(error: BaseException) -> str:
-    """Return what an error says, never nothing."""
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error) or type(error).__name__

@@ -11,11 +11,12 @@ import av
 import av.error
 from av.container import InputContainer
 
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.hardware_decoding import NONE, decoder_of
 from connectors.sources.missing_pictures import Hole
 from connectors.sources.picture_stream import picture_stream
 from connectors.sources.recordings.hidden_pictures import HiddenPictures
-from connectors.sources.recordings.packets import Packets, error_words
+from connectors.sources.recordings.packets import Packets
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
 from connectors.sources.recordings.unread import num_breaks, what_is_unread
 from connectors.sources.recordings.video_files import VideoFile
@@ -25,13 +26,16 @@ USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
 
 FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf", "nut")
-"""Formats whose header holds a duration. In others without a duration of each stream, FFmpeg guesses from the size."""
+"""Formats whose header holds one duration, for pictures and sound. Of others FFmpeg guesses it, unless each has one."""
 
 FORMATS_WITHOUT_PROMISE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "mjpeg")
 """Formats without a header that says how long the file is. What FFmpeg says is a guess from the last packets."""
 
 FORMATS_WITHOUT_STAMPS = ("h264", "hevc", "vvc", "mjpeg", "mpegvideo", "m4v", "dv", "obu")
 """Raw streams. What is missing in them, nothing shows."""
+
+FORMATS_WITHOUT_SIGNS = ("asf",)
+"""Formats in which pictures may be missing without a sign: encoders leave some out where nothing moves."""
 
 FORMATS_THAT_COUNT = ("mxf",)
 """Formats whose header has the number of all pictures, also of those that show nothing new."""
@@ -48,6 +52,9 @@ Larger values accept files that were cut off near the end.
 
 MIN_MPEG4_BYTES = 20
 """Bytes of an MPEG-4 packet from which it holds a picture; others say that the one before is shown again."""
+
+THEORA_HEADER = 0x80
+"""Bit of a packet of Theora that is no picture, as behind the seam of joined files. Theora specification, 6.1."""
 
 HIDDEN = "the picture says that it is not shown"
 NO_PICTURE = "the decoder returned no picture"
@@ -125,9 +132,12 @@ class Recording:
         self._last_pts: float = -inf
 
     @property
-    def has_stamps(self) -> bool:
-        """Whether the file says when its pictures are shown, so that missing ones can be noticed."""
-        return self._container.format.name not in FORMATS_WITHOUT_STAMPS
+    def why_blind(self) -> str:
+        """Why pictures that are missing in the file cannot be noticed, in words; empty if they can."""
+        if self._container.format.name in FORMATS_WITHOUT_STAMPS:
+            return "is a raw stream without times"
+        is_blind = self._container.format.name in FORMATS_WITHOUT_SIGNS
+        return "is ASF, which does not tell a pause from a loss" if is_blind else ""
 
     @property
     def num_interruptions(self) -> int:
@@ -214,6 +224,8 @@ class Recording:
                 for stamp in packet.stamps:
                     heapq.heappush(self._bad, (stamp, LOST))
                 continue
+            if self._stream.codec_context.name == "theora" and memoryview(packet)[0] & THEORA_HEADER:
+                continue
             self._num_mpeg4 += packet.size >= MIN_MPEG4_BYTES
             if self._tap is not None:
                 self._tap.packet(packet)
@@ -240,6 +252,7 @@ class Recording:
                     self._watch.check_codec()
             for picture in pictures:
                 self._came(picture.pts)
+                self._packets.num_damages += picture.is_corrupt
                 yield picture
         # The decoder still holds pictures that it reorders.
         try:
@@ -257,7 +270,7 @@ class Recording:
         """Yield the bad pictures that would be shown before a time; None for all."""
         while self._bad and (pts is None or self._bad[0][0] < pts):
             bad_pts, reason = heapq.heappop(self._bad)
-            known = self._first_pts is not None and self._stream.time_base is not None
+            known = self._first_pts is not None and bad_pts >= self._first_pts and self._stream.time_base is not None
             yield BadPicture(self._since_first(bad_pts) if known else None, reason)
 
     def _came(self, pts: int | None) -> None:
@@ -327,14 +340,14 @@ class Recording:
         promises: list[tuple[float, float]] = []
         if self._stream.frames > 0:
             promises.append((self._packets.num_read + self._packets.num_lost, self._stream.frames))
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            promised_s = float(self._stream.duration * self._stream.time_base)
-            promises.append((self._last_s / frame_s + 1, promised_s / frame_s))
-        elif self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
+        if self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
             promised_s = self._container.duration / av.time_base
             if self._container.format.name == "nut":  # says when the last picture begins
                 promised_s += frame_s
             promises.append((self._packets.ends_at_s / frame_s, promised_s / frame_s))
+        elif self._stream.duration is not None and self._stream.time_base is not None:
+            promised_s = float(self._stream.duration * self._stream.time_base)
+            promises.append((self._last_s / frame_s + 1, promised_s / frame_s))
         # Where an index says how many there are, and some are missing inside, it was not cut off.
         if (
             promises
@@ -350,7 +363,7 @@ class Recording:
                 yield BadPicture(None, LOST)
 
     def _num_promised(self) -> int:
-        """Return how many pictures the header counts; 0 if it does not, or only the seconds."""
+        """Return how many pictures the index has, or the header counts; 0 if neither does, or only the seconds."""
         rate, duration = self._stream.average_rate, self._stream.duration
         counts = rate is not None and self._stream.time_base is not None and rate * self._stream.time_base == 1
-        return self._stream.frames or (duration if counts and duration is not None else 0)
+        return self._packets.num_indexed or self._stream.frames or (duration if counts and duration is not None else 0)

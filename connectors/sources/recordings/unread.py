@@ -35,9 +35,13 @@ def what_is_unread(container: InputContainer, read_until: int) -> str:
         return f"a damaged fragment, and {found} behind it that FFmpeg does not find"
     if name == "apng" and size - read_until > MAX_TAIL_BYTES:
         return f"damage, and {size - read_until} bytes behind it that FFmpeg does not read"
+    if name == "yuv4mpegpipe" and size - read_until > MAX_TAIL_BYTES:
+        return "an incomplete picture at the end"
     with path.open("rb") as file:
         if name == "gif":
             end = end_of_gif(file)
+            if end is not None and end >= size:
+                return "no end"
             return "" if end is None else f"damage at byte {end} of {size}"
         promised = _promised_bytes(file.read(HEAD_BYTES))
     return f"{size} bytes where the header promises {promised}" if size < promised else ""

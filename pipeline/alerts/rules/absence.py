@@ -5,7 +5,6 @@ from math import inf, isfinite
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.picture_check import Sizes, check_picture
-from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Sighting
 from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
@@ -63,7 +62,7 @@ class AbsenceRule:
         found = []
         for zone in self._zones:
             self._seen_at.setdefault(zone.name, now)
-            found += self._take(zone, now - SETTLE_S, is_over=False)
+            found += self._take(zone, now, is_over=False)
         return found
 
     def check_picture(self, camera_id: str, sizes: Sizes) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.gathering import MAX_EVIDENCE, Gathering
 from pipeline.alerts.picture_check import Sizes, check_picture
-from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.whereabouts import STEP_S, Whereabouts
 from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId, TrackPart
@@ -85,7 +84,7 @@ class CrowdingRule:
             crowded, oldest_at = self._crowded[zone.name], self._whereabouts[zone.name].oldest_at
             for crowd in self._crowds(zone):
                 is_new = crowd.until > self._reported_until[zone.name]
-                if is_new and crowd.until < now - self._max_absence_s - SETTLE_S:
+                if is_new and crowd.until < now - self._max_absence_s:
                     self._reported_until[zone.name] = crowd.until
                     found.append(self._report(zone, crowd, None, is_over=True))
             for step in [step for step in crowded if step * STEP_S <= oldest_at]:

@@ -7,7 +7,6 @@ from math import inf
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell, Interval, dwells_of
-from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.whereabouts import STEP_S, Whereabouts
 from pipeline.core import Alert, Correction, Sighting, TrackPart
 from pipeline.core.serialisation import deserialise, serialise
@@ -96,7 +95,7 @@ class FollowRule:
         found: list[Alert] = []
         for pair, reported_until in list(self._open.items()):
             follows = self._follows(pair)
-            over = [dwell for dwell in follows if dwell.until < now - self._max_absence_s - SETTLE_S]
+            over = [dwell for dwell in follows if dwell.until < now - self._max_absence_s]
             for dwell in over:
                 if dwell.until > reported_until:
                     found += self._reports(pair, dwell, is_over=True)

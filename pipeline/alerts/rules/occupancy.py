@@ -7,7 +7,7 @@ from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.gathering import MAX_EVIDENCE, Gathering
 from pipeline.alerts.picture_check import Sizes, check_picture
-from pipeline.alerts.presences import SETTLE_S, Presences
+from pipeline.alerts.presences import Presences
 from pipeline.alerts.zones import parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId
 
@@ -83,7 +83,7 @@ class OccupancyRule:
             self._report(place, excess, None, is_over=True)
             for place, since in ended.items()
             for excess in known[place]
-            if excess.until >= since and excess.until < now - self._max_absence_s - SETTLE_S
+            if excess.until >= since and excess.until < now - self._max_absence_s
         ]
 
     def on_end(self, at: float) -> Iterable[Alert]:

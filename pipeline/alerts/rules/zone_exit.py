@@ -6,7 +6,7 @@ from dataclasses import replace
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.picture_check import Sizes, check_picture
-from pipeline.alerts.presences import SETTLE_S, Presence, Presences
+from pipeline.alerts.presences import Presence, Presences
 from pipeline.alerts.zones import parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
@@ -61,7 +61,7 @@ class ZoneExitRule:
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report the stays that were over before the end of the stream, which itself is no leaving."""
-        return self.on_tick(at + SETTLE_S)
+        return self.on_tick(at)
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give stays to the people they show now, and report those of the people it concerns that are over."""

@@ -85,9 +85,10 @@ class CameraStatistics:
     def covariance(self) -> NDArray[np.float64]:
         """Return the scatter of one person within seconds, evened by how little was seen, mean variance 1."""
         even = np.eye(len(self.scatter))
-        if not self.num_steps:
+        total = float(np.sum(np.diagonal(self.scatter)))
+        if not self.num_steps or not total:  # nothing was seen, or nothing that varies
             return even
-        variance = float(np.sum(np.diagonal(self.scatter))) / len(self.scatter)
+        variance = total / len(self.scatter)
         seen = self.num_steps / (self.num_steps + PRIOR_STEPS)
         share = (1 - EVENNESS) * seen
         covariance: NDArray[np.float64] = share * self.scatter / variance + (1 - share) * even

@@ -11,6 +11,7 @@ from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.plugin_contract import blaming, made
 from pipeline.runtime.plan import Plan
+from pipeline.telemetry.logs import without_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def _first_frame(camera: object, source: Source) -> Frame | None:
     if not found.is_recording or found.options.get("follow"):
         return None
     try:
-        with blaming(f"site.cameras.{source.camera_id}", source):
+        with without_warnings(), blaming(f"site.cameras.{source.camera_id}", source):
             return next(iter(source.frames()), None)
     except SourceLostError:
         return None  # the run reads it again, and reports what is wrong
@@ -47,8 +48,8 @@ def _first_frame(camera: object, source: Source) -> Frame | None:
 
 
 def check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) -> None:
-    """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
-    away = []
+    """Raise if recordings cannot be opened, or no live camera can; one that is down does not stop the others."""
+    wrong, away = list[ConfigError](), list[ConfigError]()
     asked = {
         name: pool.submit(check_source, make_source, f"site.cameras.{name}", config.site.footage)
         for name, make_source in plan.make_sources.items()
@@ -59,9 +60,9 @@ def check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) 
         except ConfigError as error:
             source = make_source()
             source.close()
-            if not source.live:
-                raise
-            away.append(error)
+            (away if source.live else wrong).append(error)
+    if wrong:
+        raise ConfigError("\n".join(str(error) for error in wrong))
     if away and len(away) == len(plan.make_sources) and not plan.resume:
         raise away[0]
     for reason in away:

@@ -16,25 +16,26 @@ from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
 from pipeline.cli.scoring.true_sightings import certain_sighting, true_sightings
 from pipeline.config.edits_of_run import run_of
-from pipeline.config.rule_edits import engine_of, parse_edits, read_rules
+from pipeline.config.rule_edits import CONFIG_DIRS, engine_of, parse_edits, read_rules
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
 from pipeline.ledger import NOBODY, LedgerReader
 
 
-def replay(folder: Path, rules: Path | None) -> list[Alert]:
+def replay(folder: Path, rules: Path | None, config_dirs: Sequence[Path] = ()) -> list[Alert]:
     """Return the alerts that rules raise over a run that has ended, each in its last form, in order of raising.
 
     Args:
         folder: Output folder of the run; it had the sink ``mot`` or ``annotated_video``, which store boxes.
         rules: The file of rules; None for the rules of the run.
+        config_dirs: Folders with rules of one's own, besides those of the environment.
 
     Raises:
         ConfigError: If the folder holds no such run, or the rules cannot be used.
         ConnectorError: If a file of the run is damaged.
     """
     stored = stored_boxes(folder)
-    engine = _engine(folder / "config.yaml", rules)
+    engine = _engine(folder / "config.yaml", rules, config_dirs)
     if rules is not None:
         sizes = {each.part.track_id.camera_id: each.frame_hw for each in stored}
         for camera_id in sizes:
@@ -49,14 +50,14 @@ def replay(folder: Path, rules: Path | None) -> list[Alert]:
         reader.close()
 
 
-def replay_truth(folder: Path, rules: Path | None) -> list[Alert]:
+def replay_truth(folder: Path, rules: Path | None, config_dirs: Sequence[Path] = ()) -> list[Alert]:
     """Return the alerts that the same rules raise over the ground truth of a run's site.
 
     Raises:
         ConfigError: As ``replay``, or if the site has no ground truth.
     """
     stored = stored_boxes(folder)
-    return _alerts(_engine(folder / "config.yaml", rules), true_sightings(folder, stored), _end(stored))
+    return _alerts(_engine(folder / "config.yaml", rules, config_dirs), true_sightings(folder, stored), _end(stored))
 
 
 def stored_boxes(folder: Path) -> list[StoredPart]:
@@ -89,9 +90,9 @@ def _alerts(engine: AlertEngine, sightings: Sequence[Sighting], until: float) ->
     return [alert for alert in told.values() if alert.state is not AlertState.RETRACTED]
 
 
-def _engine(config: Path, rules: Path | None) -> AlertEngine:
+def _engine(config: Path, rules: Path | None, config_dirs: Sequence[Path]) -> AlertEngine:
     """Return the engine of a run's configuration, with the rules of a file."""
-    run = run_of(config)
+    run = run_of(config) | {CONFIG_DIRS: list(config_dirs)}
     other = {} if rules is None else parse_edits(read_rules(rules), str(rules))
     return engine_of(run, other, str(rules or config))
 

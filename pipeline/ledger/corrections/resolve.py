@@ -23,6 +23,9 @@ KINDS = {
 FORCE = "merge them with --force (force: true) if they are one person all the same"
 """What an operator can do who knows better."""
 
+NUM_NAMED = 5
+"""Newest corrections that a message names. More make it longer."""
+
 
 def resolve(
     command: CorrectionCommand, people: People, *, at: float, next_person_id: int, number: int = 0
@@ -104,8 +107,13 @@ def _undone(command: CorrectionCommand, people: People, at: float, number: int) 
     undoes = command.undoes
     done = people.done.get(undoes)
     if done is None:
+        numbers = [
+            number for number, other in people.done.items() if other.correction.kind is not CorrectionKind.ERASED
+        ]
+        known = ", ".join(map(str, sorted(numbers, reverse=True)[:NUM_NAMED])) or "there is none"
         raise DataError(
-            f"correction {undoes}: expected one that an operator made and that is not undone; see passerby ledger audit"
+            f"correction {undoes}: expected the number under which an operator asked for one that is done and not "
+            f"undone: {known}; see passerby ledger audit"
         )
     if done.correction.kind is CorrectionKind.ERASED:
         raise DataError(f"correction {undoes}: an erasure cannot be undone")
@@ -172,7 +180,7 @@ def _check_part(part: TrackPart, person_id: int, people: People) -> None:
 def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
     """Return the alerts that a correction changed and nothing has changed since, or whose change was undone.
 
-    They are in their form of before, with the number of a newer state.
+    They are in their form of before, as a newer state: amended, or raised once more if the correction retracted them.
 
     Args:
         alerts: All events of alerts, in order.
@@ -192,7 +200,13 @@ def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
             following += 1
             after[alert.key] = alert
     return [
-        replace(before[key], revision=newest[key].revision + 1)
+        _newer(before[key], newest[key])
         for key, alert in after.items()
         if key in before and replace(newest[key], revision=alert.revision) == alert
     ]
+
+
+def _newer(before: Alert, newest: Alert) -> Alert:
+    """Return an alert in its form of before as the state that follows the newest."""
+    is_told = newest.state is not AlertState.RETRACTED and before.state is AlertState.RAISED
+    return replace(before, state=AlertState.AMENDED if is_told else before.state, revision=newest.revision + 1)

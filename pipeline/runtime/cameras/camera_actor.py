@@ -33,7 +33,7 @@ from pipeline.runtime.flow import (
 )
 from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
-from pipeline.telemetry.camera_status import CameraStatus, with_source
+from pipeline.telemetry.camera_status import CameraStatus, stopped_early, with_source
 from pipeline.telemetry.tasks import end
 
 logger = logging.getLogger(__name__)
@@ -209,7 +209,7 @@ class CameraActor:
         if self._source.live or self._is_removed or is_whole or self._status.error is not None:
             await self._end()
         else:
-            self._status = replace(self._status, stopped_early=True)
+            self._status = stopped_early(self._status)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
         self._has_ended = True

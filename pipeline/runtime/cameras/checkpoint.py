@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import FrameStamp
 from pipeline.runtime.event_time import Item
-from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.camera_status import CameraStatus, counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +26,5 @@ class Checkpoint:
 
     def delivered(self, tracklets: int, pending: tuple[Item, ...]) -> "Checkpoint":
         """Return it with what is counted when it is delivered, later than its last frame; without frames read ahead."""
-        done = self.status
-        frames_read = done.frames_processed + done.frames_dropped + done.bad_frames
-        return replace(self, status=replace(done, tracklets=tracklets, frames_read=frames_read), pending=pending)
+        done = replace(self.status, tracklets=tracklets, frames_read=counted(self.status))
+        return replace(self, status=done, pending=pending)

@@ -119,7 +119,7 @@ def test_an_alert_ends_when_the_person_has_left() -> None:
     engine = make_engine(make_dwell())
     raised = [alert for sighting in Walk().stay(DOOR, 0, 15).sightings for alert in engine.process([sighting])]
     assert [alert.ended_at for alert in raised] == [None]
-    assert engine.tick(20.0) == []
+    assert engine.tick(17.0) == []
     (ended,) = engine.tick(40.0)
     assert (ended.key, ended.state, ended.ended_at) == (raised[0].key, AlertState.AMENDED, 15.0)
     assert engine.tick(41.0) == engine.flush() == []

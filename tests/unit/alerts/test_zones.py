@@ -91,11 +91,15 @@ def test_crossings_alternate_in_direction_if_the_path_cannot_go_round_the_line(p
     [
         ({"door": {"camera": "east"}}, r"site\.zones\.door: expected a block with polygon, and perhaps camera"),
         ({"door": [[0, 0]]}, r"zones\.door: expected a block"),
+        (
+            {"door": {"camera": "east", "max_dwel_s": 3}},
+            r"site\.zones\.door: unexpected key max_dwel_s, perhaps max_dwell_s is meant; expected some of camera, ",
+        ),
         ({"door": {"camera": "east", "polygon": [[0, 0], [1, 1]]}}, r"zones\.door\.polygon: expected at least three"),
         ({"door": {"camera": "east", "polygon": [[0, 0], [1], [2, 3]]}}, r"zones\.door\.polygon: expected"),
         ({"door": {"camera": "east", "polygon": "here"}}, r"zones\.door\.polygon: expected"),
     ],
-    ids=["key missing", "no block", "two corners", "ragged", "no numbers"],
+    ids=["key missing", "no block", "misspelt key", "two corners", "ragged", "no numbers"],
 )
 def test_a_bad_zone_is_named(zones, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -121,9 +125,10 @@ GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
             {"forbidden": "up"},
             r"lines\.gate\.forbidden: expected one of left_to_right, right_to_left, both, neither, got 'up'",
         ),
-        ({"colour": "red"}, r"lines\.gate: expected a block with forbidden, from, to, and perhaps"),
+        ({"colour": "red"}, r"site\.lines\.gate: unexpected key colour; expected some of camera, "),
+        ({"sevrity": "info"}, r"lines\.gate: unexpected key sevrity, perhaps severity is meant"),
     ],
-    ids=["one point", "no point", "direction", "unknown key"],
+    ids=["one point", "no point", "direction", "unknown key", "misspelt key"],
 )
 def test_a_bad_line_is_named(change, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -50,6 +50,17 @@ def test_a_command_whose_reader_leaves_ends() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "x" * 100 + "\n", "")
 
 
+def test_alerts_whose_reader_leaves_end_silently() -> None:
+    body = (
+        "from pipeline.cli.alerts import _show; from pipeline.core import Alert, Severity; "
+        "alert = Alert('k', 'dwell', Severity.INFO, 1, 'east', 0.0, 1.0, 'Stays.', ()); "
+        "[_show(alert, '', False) for _ in range(20_000)]; os.write(2, b'went on')"
+    )
+    done = run("alerts", body, shell="| head -1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+
+
 @pytest.mark.parametrize("shell", ["| head -1 > /dev/null", "> /dev/full"])
 def test_a_run_goes_on_although_nobody_reads_what_it_prints(shell: str) -> None:
     done = run("run", "[print('x' * 100, flush=True) for _ in range(10_000)]; os.write(2, b'went on')", shell=shell)

@@ -13,6 +13,7 @@ from pipeline.config.rule_edits import (
     engine_of,
     of_run,
     parse_edits,
+    settle_of,
     templates,
     to_text,
     whole_edits,
@@ -47,6 +48,15 @@ def test_a_new_zone_reaches_each_rule_that_follows_the_site(tmp_path: Path) -> N
     run = of_run(config_of(tmp_path, "alerts=[zone_dwell,occupancy]"))
     rules = edited(run, {"site": {"zones": {"door": DOOR}}}, "edits")["alerts"]
     assert [rule["zones"] for rule in rules.values()] == [{"door": DOOR}, {"door": DOOR}]
+
+
+@pytest.mark.parametrize(
+    ("words", "wait_s"),
+    [([], 18.0), (["buffer.part_s=8"], 43.0), (["buffer.part_s=1", "tracker.lost_s=4"], 10.0)],
+)
+def test_rules_wait_as_long_as_a_part_may_take(tmp_path: Path, words: list[str], wait_s: float) -> None:
+    assert settle_of(of_run(config_of(tmp_path, *words))) == wait_s
+    assert settle_of(of_run(config_of(tmp_path)) | {"tracker": {"_target_": "mine.Tracker"}}) == 18.0
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +116,56 @@ def test_what_rules_never_tell_is_said_once_and_not_beside_an_error(
     edits = make_plan(config_of(tmp_path, *words)).edits.read_text()
     plan.make_alert(edits)
     assert [message.split(":")[0] for message in caplog.messages] == ["alerts.occupancy"]
+
+
+MINE = """mine:
+  _target_: pipeline.alerts.rules.zone_dwell.ZoneDwellRule
+  name: mine
+  severity: info
+  zones: ${site.zones}
+  max_dwell_s: 2
+  max_absence_s: 3.0
+  forget_after_s: 300.0
+  ground: ${site.ground}
+"""
+
+
+def test_a_rule_of_ones_own_can_be_tried(tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "alerts").mkdir()
+    (tmp_path / "alerts/mine.yaml").write_text(MINE)
+    other = {"alerts": {"mine": {"max_dwell_s": 4}}, "site": {"zones": {"door": DOOR}}}
+    with pytest.raises(ConfigError, match=r"alerts\.mine: expected one of .*, or one more of a class of these"):
+        edited(run, other, "edits")
+    rule = edited(run | {"config_dirs": [tmp_path]}, other, "edits")["alerts"]["mine"]
+    assert (rule["max_dwell_s"], rule["zones"]) == (4, {"door": DOOR})
+    monkeypatch.setenv("PASSERBY_CONFIG_DIR", str(tmp_path))
+    assert edited(run, other, "edits")["alerts"]["mine"] == rule
+    assert edited(run, whole_edits(run, other, "edits"), "edits")["alerts"]["mine"] == rule
+    (tmp_path / "alerts/mine.yaml").write_text("other: {}")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: expected the options of a rule under mine:"):
+        edited(run, other, "edits")
+
+
+def test_a_second_rule_of_one_class_can_be_tried(run: dict[str, Any]) -> None:
+    target = "pipeline.alerts.rules.zone_dwell.ZoneDwellRule"
+    second = {"_target_": target, "max_dwell_s": 2}
+    other = {"alerts": {"zone_dwell": {}, "short": second}, "site": {"zones": {"door": DOOR}}}
+    rules = edited(run, other, "edits")["alerts"]
+    assert [(rule["name"], rule["zones"]) for rule in rules.values()] == [
+        ("zone_dwell", {"door": DOOR}),
+        ("short", {"door": DOOR}),
+    ]
+    assert rules["short"]["max_dwell_s"] == 2
+    whole = whole_edits(run, other, "edits")
+    assert whole["alerts"]["short"].keys() >= second.keys()
+    assert edited(run, whole, "edits")["alerts"] == rules
+    engine_of(run, other, "edits")
+
+
+def test_edits_build_nothing_but_rules(run: dict[str, Any]) -> None:
+    other = {"alerts": {"mine": {"_target_": "connectors.sinks.jsonl.JsonlSink"}}}
+    with pytest.raises(ConfigError, match=r"alerts\.mine\._target_: expected the class of one of"):
+        engine_of(run, other, "edits")
 
 
 def test_a_site_may_let_nobody_stay_in_a_zone(run: dict[str, Any]) -> None:

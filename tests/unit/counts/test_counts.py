@@ -188,6 +188,14 @@ def test_facts_are_kept_only_so_long(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_folder_that_is_not_there_is_a_mistake_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counted(tmp_path, [walk(1, 1)])
+    assert command.main([str(tmp_path), "--to", str(tmp_path / "nodir/x.csv")]) == 2
+    assert "nodir/x.csv: expected a folder to write into, got none" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_rows_can_be_had_as_a_table(tmp_path: Path, suffix: str) -> None:
     rows = counted(tmp_path, [walk(1, 1), walk(2, 2)])

@@ -20,6 +20,8 @@ RUN = {
     "site": {"cameras": {"east": "/a.mp4"}, "zones": {}, "lines": {}, "ground": {}, "max_dwell_s": 1.0},
     "alerts": {"zone_dwell": {}},
     "alerting": {"cooldown_s": 0.0, "max_open": 100, "max_parts": 100, "exempt": []},
+    "buffer": {"first_after_s": 1.0, "part_s": 0.5},
+    "tracker": {"lost_s": 1.0},
 }
 
 

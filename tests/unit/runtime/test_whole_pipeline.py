@@ -248,6 +248,7 @@ def test_a_camera_that_does_not_drain_in_time_is_given_up_and_the_run_is_finishe
     cameras, report = asyncio.run(main())
     assert report is not None
     assert "flow.drain_s = 0.1 s" in str(cameras["east"].error)
+    assert cameras["east"].frames_read == cameras["east"].frames_dropped > 0
 
 
 class LostCamera:

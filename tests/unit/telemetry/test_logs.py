@@ -2,13 +2,14 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.core.errors import ConfigError
-from pipeline.telemetry.logs import JsonFormatter, log_to_file, set_up_logs
+from pipeline.telemetry.logs import JsonFormatter, log_to_file, set_up_logs, without_warnings
 
 OURS = ("pipeline", "models", "connectors")
 
@@ -91,3 +92,17 @@ def test_an_error_brings_its_trace_in_the_same_line() -> None:
 def test_the_time_is_that_of_the_record_in_utc() -> None:
     record = logging.makeLogRecord({"created": 86400.25, "msecs": 250.0, "msg": "x", "levelname": "INFO", "name": "x"})
     assert json.loads(JsonFormatter().format(record))["time"] == "1970-01-02T00:00:00.250Z"
+
+
+def test_a_look_that_logs_no_warnings_hides_those_of_its_own_thread_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def warn(text: str) -> None:
+        logging.getLogger("connectors.sources").warning(text)
+
+    with without_warnings():
+        warn("of the look")
+        other = threading.Thread(target=warn, args=("of another thread",))
+        other.start()
+        other.join()
+        logging.getLogger("connectors.sources").error("an error")
+    warn("of the run")
+    assert caplog.messages == ["of another thread", "an error", "of the run"]

@@ -1,6 +1,7 @@
 """A site whose cameras colour embeddings: what is learned of them, and which decisions it turns."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from people import DIM, make_match, run_matcher, see, windows
 
 from pipeline.association.adaptation.adaptation import MAX_WHITENED, MIN_NEW_PARTS, Adaptation
+from pipeline.association.adaptation.camera_statistics import CameraStatistics
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import CommandKind, Correction, CorrectionCommand, CorrectionKind, Embedding, Outcome, Sighting
@@ -143,3 +145,14 @@ def test_long_vectors_are_centred_and_not_whitened() -> None:
     assert set(made.trial.means) == {"east", "west"}
     centred = made.trial.project(look(5, "east", dim=MAX_WHITENED + 1).astype(np.float64), 1.0, "east")
     assert abs(centred[TINT["east"]]) < 0.4 * look(5, "east", dim=MAX_WHITENED + 1)[TINT["east"]]
+
+
+def test_an_embedder_that_says_the_same_of_each_picture_of_a_person_gives_no_nan() -> None:
+    stage = matcher()
+    same = [replace(each, vector=look(each.track_id.number, each.track_id.camera_id)) for each in passers_by()]
+    found = [record for record in run_matcher(stage, same) if isinstance(record, Sighting)]
+    assert len(found) == len(same)
+    assert all(np.isfinite(each.probability) for each in found)
+    statistics = CameraStatistics(scatter=np.zeros((3, 3)))
+    statistics.add_step(np.ones(3), np.ones(3))
+    np.testing.assert_array_equal(statistics.covariance(), np.eye(3))

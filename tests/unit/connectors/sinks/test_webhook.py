@@ -6,65 +6,22 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import make_sighting
+from webhook_receiver import Answer, Receiver
 
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.sinks import webhook
 from connectors.sinks.webhook import WebhookSink
 from pipeline.core import Alert, AlertState, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, SinkBusyError
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-
-
-class Receiver(ThreadingHTTPServer):
-    """An HTTP server that gives the configured answers, then 200, and keeps the requests."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: list[Answer] = []
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self.taken: list[dict[str, object]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook?token=geheim"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append((self.path, dict(self.headers), body))
-        answer = self.server.answers.pop(0) if self.server.answers else Answer(200)
-        if answer.status == 200:
-            self.server.taken.append(json.loads(body))
-        self.send_response(answer.status)
-        for name, value in answer.headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
@@ -267,6 +224,28 @@ def test_a_redirect_is_not_followed(receiver: Receiver, sinks: list[WebhookSink]
     assert len(receiver.requests) == 1
     assert sink.num_dropped == 1
     assert "answers 302 Found, and another address is not followed; give" in sink.report().why_given_up
+
+
+def test_the_run_is_named_because_keys_are_those_of_one_run(
+    receiver: Receiver, sinks: list[WebhookSink], tmp_path: Path
+):
+    for name in ("north", "süd 1"):
+        make_sink(sinks, receiver.url, output_dir=str(tmp_path / name), cloudevents=True).write([make_alert()])
+    make_sink(sinks, receiver.url).write([make_alert()])
+    runs = [headers.get("X-Passerby-Run") for _, headers, _ in receiver.requests]
+    assert runs == ["north", "s%C3%BCd%201", None]
+    sources = [headers.get("ce-source") for _, headers, _ in receiver.requests]
+    assert sources == ["/passerby/north", "/passerby/s%C3%BCd%201", None]
+
+
+def test_each_reason_for_which_alerts_were_refused_is_named(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    receiver.answers = [Answer(302), Answer(400, body=b"no"), Answer(400, body=b"neither")]
+    sink.write([make_alert(1), make_alert(2), make_alert(3)])
+    why = sink.report().why_given_up
+    assert "answers 302 Found" in why
+    assert "answers 400 Bad Request, it refuses the request: 'neither'" in why
+    assert "'no'" not in why
 
 
 def test_less_severe_alerts_are_not_sent(receiver: Receiver, sinks: list[WebhookSink]):

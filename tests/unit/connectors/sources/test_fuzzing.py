@@ -52,7 +52,7 @@ CODECS = {
 JUST_END = ("ts", "m2ts", "mpg", "nut", "h264")
 """Kinds of files that do not say where they end."""
 
-SHOW_NO_LOSS = ("h264",)
+SHOW_NO_LOSS = ("h264", "asf", "wmv")
 """Kinds of files in which nothing shows that a picture is missing; that is said when they are opened."""
 
 MAX_UNSEEN = 3

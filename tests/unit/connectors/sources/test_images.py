@@ -192,6 +192,7 @@ TIMES = [f"20261129_0800{second:02d}.png" for second in range(5)]
         ([*TIMES, "20261129_080060.png"], "20261129_080060.png holds none"),
         (["f1.png", "f2.png", "thumb.png"], "thumb.png does not end in a number"),
         (["000001.png", "000002.png", "2.png"], "the number of 2.png stands twice"),
+        (["a_1.png", "a_2.png", "a_3.png", "b_2.png"], "the number of b_2.png stands twice"),
         (["f0.png", "f5.png", "f15.png"], "the numbers in the names go up in steps of 5"),
         (TIMES, ""),
         (["f1.png", "f2.png", "f4.png"], ""),

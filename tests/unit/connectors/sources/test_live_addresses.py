@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
@@ -22,7 +22,7 @@ from rtsp_server import free_port
 from connectors.sources.live import LiveSource
 from connectors.sources.network import SNAPSHOT_EVERY_S, NetworkOpener, Pace
 from pipeline.core import Frame
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, SourceLostError
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +94,28 @@ def test_a_camera_that_names_or_measures_its_pictures_wrongly_is_read(kind: str,
         take(make_source(f"{address}/video"), 10)
 
 
+@pytest.mark.parametrize(("is_half", "num_bad"), [(lambda n: n % 5 == 4, 3), (lambda n: True, 0)])
+def test_half_a_picture_is_bad_unless_the_camera_never_ends_one(is_half: Callable[[int], bool], num_bad: int) -> None:
+    class Half(Mjpeg):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=f")
+            self.end_headers()
+            for index in range(15):
+                data = cv2.imencode(".jpg", np.ascontiguousarray(picture(0)[:, :, ::-1]))[1].tobytes()
+                data = data[:-10] if is_half(index) else data
+                head = f"--f\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                self.wfile.write(head.encode() + data + b"\r\n")
+                time.sleep(1 / FPS)
+
+    with serving(Half) as address:
+        source = make_source(f"{address}/video")
+        frames: list[Frame] = []
+        with pytest.raises(SourceLostError, match="got the end of the connection"):
+            frames.extend(source.frames())
+    assert (len(frames) + source.num_dropped, source.num_bad) == (15 - num_bad, num_bad)
+
+
 class Snapshots(BaseHTTPRequestHandler):
     """A camera that answers each request with one picture; the fifth is damaged."""
 
@@ -107,7 +129,7 @@ class Snapshots(BaseHTTPRequestHandler):
         type(self).num_asked += 1
         ending = ".png" if ".png" in self.path else ".jpg"
         data = cv2.imencode(ending, np.ascontiguousarray(picture(self.num_asked, hw=self.hw)[:, :, ::-1]))[1].tobytes()
-        data = data[:100] if self.num_asked == 5 else data
+        data = data[: len(data) // 2] if self.num_asked == 5 else data
         self.send_response(200)
         self.send_header("Content-Type", "image/png" if ending == ".png" else "image/jpeg")
         self.send_header("Content-Length", str(len(data)))

@@ -100,7 +100,8 @@ def test_a_command_comes_to_one_correction(people: People, given: CorrectionComm
         ),
         (
             command(CommandKind.UNDO, undoes=9),
-            "correction 9: expected one that an operator made and that is not undone; see passerby ledger audit",
+            "correction 9: expected the number under which an operator asked for one that is done and not undone: "
+            "there is none; see passerby ledger audit",
         ),
     ],
 )

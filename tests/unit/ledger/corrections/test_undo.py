@@ -60,6 +60,12 @@ def opened(path: Path) -> Iterator[LedgerReader]:
     reader.close()
 
 
+def content(alert: Alert) -> Alert:
+    """An alert as it reads, whichever state of it this is."""
+    is_false = alert.state is AlertState.RETRACTED
+    return replace(alert, revision=1, state=AlertState.RETRACTED if is_false else AlertState.RAISED)
+
+
 def state(path: Path) -> object:
     """Everything that an operator can see of people and alerts."""
     with opened(path) as reader:
@@ -68,7 +74,7 @@ def state(path: Path) -> object:
             reader.persons(),
             [tracks.person_of(part) for part in PARTS],
             [tracks.current_id(number) for number in range(1, 4)],
-            sorted((replace(alert, revision=1) for alert in reader.alerts()), key=lambda alert: alert.key),
+            sorted((content(alert) for alert in reader.alerts()), key=lambda alert: alert.key),
         )
 
 
@@ -93,6 +99,10 @@ def test_an_undone_merge_gives_each_their_number_name_and_alerts_back(tmp_path: 
     assert state(path) == before
     with opened(path) as reader:
         assert [alert.revision for alert in reader.alerts()] == [3, 1, 1], "each state has a number of its own"
+        (key,) = [alert.key for alert in reader.alerts() if alert.revision == 3]
+        told = [alert for alert in (event.alert() for event in reader.events(kind="alert")) if alert.key == key]
+        states = {alert.revision: alert.state for alert in told}
+        assert states == {1: AlertState.RAISED, 2: AlertState.AMENDED, 3: AlertState.AMENDED}, "raised only once"
     assert faults_of(path) == []
 
 
@@ -130,7 +140,7 @@ class Folded:
             self.people.persons(),
             [tracks.person_of(part) for part in PARTS],
             [tracks.current_id(number) for number in range(1, 4)],
-            {key: replace(alert, revision=1) for key, alert in self.alerts().items()},
+            {key: content(alert) for key, alert in self.alerts().items()},
         )
 
 
@@ -180,8 +190,15 @@ def test_an_undo_names_what_must_be_undone_first(tmp_path: Path) -> None:
     )
     assert undo(path, second) == f"undone: correction {second}"
     assert undo(path, first) == f"undone: correction {first}"
-    assert "is not undone" in undo(path, first)
-    assert "is not undone" in undo(path, 99)
+    assert "done and not undone: there is none" in undo(path, first)
+    assert "there is none" in undo(path, 99)
+
+
+def test_an_undo_of_a_wrong_number_names_those_that_can_be_undone(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    merge = give(path, CommandKind.MERGE, 2, 1)
+    name = give(path, CommandKind.NAME, 3, name="Anna")
+    assert f"done and not undone: {name}, {merge}; see passerby ledger audit" in undo(path, name + 7)
 
 
 def test_an_erasure_cannot_be_undone_and_ends_the_undo_of_what_it_erased(tmp_path: Path) -> None:

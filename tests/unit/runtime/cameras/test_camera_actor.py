@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -165,12 +165,14 @@ def test_stop_ends_a_pause() -> None:
     assert asyncio.run(main()).error is None
 
 
-def stop_after_30_frames(actor: CameraActor, pipeline: FakePipeline) -> CameraStatus:
+def stop_after_30_frames(
+    actor: CameraActor, pipeline: FakePipeline, stop: Callable[[], Awaitable[None]] | None = None
+) -> CameraStatus:
     async def main() -> CameraStatus:
         task = asyncio.create_task(actor.run())
         while len(pipeline.searched) < 30:
             await asyncio.sleep(0.001)
-        await actor.stop()
+        await (stop or actor.stop)()
         return await asyncio.wait_for(task, 10)
 
     return asyncio.run(main())
@@ -190,10 +192,19 @@ def test_a_stop_ends_no_track_of_a_recording_which_a_run_that_continues_reads_ag
     actor = make_actor(source, pipeline)
     status = stop_after_30_frames(actor, pipeline)
     assert status.stopped_early
+    assert status.frames_read == status.frames_processed == status.next_index > 0
     assert not any(embedding.is_last for embedding in pipeline.embeddings)
     assert inf not in pipeline.watermarks
     source.ack = lambda stamp: pytest.fail(f"{stamp} is needed again")  # type: ignore[method-assign]
     asyncio.run(actor.settle())
+
+
+def test_a_recording_that_is_removed_processes_all_that_it_has_read() -> None:
+    pipeline = FakePipeline()
+    actor = make_actor(EndlessSource(), pipeline)
+    status = stop_after_30_frames(actor, pipeline, actor.remove)
+    assert status.frames_read == status.frames_processed == len(pipeline.searched)
+    assert not status.stopped_early
 
 
 def test_a_recording_that_was_read_waits_for_others_no_longer_once_it_is_stopped() -> None:

@@ -113,6 +113,43 @@ def test_files_of_other_kinds_behind_one_another_are_one_recording(tmp_path: Pat
     assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(40)])
 
 
+FRAGMENTED = "+frag_keyframe+empty_moov+default_base_moof"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("frag.mp4", "frag.mp4"),
+        ("mp4", "frag.mp4"),
+        ("frag.mp4", "mp4"),
+        ("mp4", "mkv"),
+        ("mkv", "flv"),
+        ("avi", "mp4"),
+    ],
+)
+def test_a_recording_behind_one_of_another_kind_is_read_too(tmp_path: Path, first: str, second: str) -> None:
+    joined = tmp_path / "both.video"
+    with joined.open("wb") as file:
+        for place, ending in enumerate((first, second)):
+            clip = tmp_path / f"{place}.{ending}"
+            codec = "mpeg4" if ending == "avi" else "libx264"
+            movflags = FRAGMENTED if ending == "frag.mp4" else "+faststart"
+            make_clip(clip, num_frames=20, codec=codec, codec_options=CAMERA, movflags=movflags)
+            file.write(clip.read_bytes())
+    source = VideoFileSource("east", str(joined))
+    assert [frame.stamp.captured_at for frame in frames_of(source)] == pytest.approx([n / FPS for n in range(40)])
+    assert (source.num_bad, source.report().gaps) == (0, ())
+
+
+def test_fragments_whose_beginning_is_repeated_are_one_recording_while_their_times_go_on(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", num_frames=40, movflags=FRAGMENTED, codec_options=CAMERA)
+    data = path.read_bytes()
+    begin, *fragments = [at for at in range(len(data)) if data[at + 4 : at + 8] == b"moof"]
+    assert fragments
+    path.write_bytes(data[: fragments[0]] + data[:begin] + data[fragments[0] :])
+    assert len(recordings_in(path)) == 1
+
+
 @pytest.mark.parametrize(
     ("ending", "codec", "name"),
     [("mp4", "libx264", b"avc1"), ("mov", "mjpeg", b"jpeg"), ("avi", "mpeg4", b"FMP4"), ("mkv", "mpeg4", b"MPEG4/")],

@@ -9,8 +9,8 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from chaos.feed import CAMERAS
-from chaos.watch import Watch
+from chaos_run.feed import CAMERAS
+from chaos_run.watch import Watch
 
 COLOURS = plt.get_cmap("tab10")
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
-from chaos.feed import CAMERAS, Feed
-from chaos.job import Job
-from chaos.sightings import Seen, always_seen, ids_kept, missing, sightings_of
-from chaos.watch import Span, Usage, Watch
+from chaos_run.feed import CAMERAS, Feed
+from chaos_run.job import Job
+from chaos_run.sightings import Seen, always_seen, ids_kept, missing, sightings_of
+from chaos_run.watch import Span, Usage, Watch
 from pipeline.ledger import LedgerReader
 from pipeline.ledger.verification import faults_of
 

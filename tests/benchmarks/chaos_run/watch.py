@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import psutil
 
-from chaos.feed import CAMERAS, FPS
-from chaos.job import Job
+from chaos_run.feed import CAMERAS, FPS
+from chaos_run.job import Job
 
 EVERY_S = 0.5
 SILENT_S = 8.0

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from chaos.feed import BY_KAFKA, BY_RTSP, Feed
-from chaos.job import Cluster, Job
+from chaos_run.feed import BY_KAFKA, BY_RTSP, Feed
+from chaos_run.job import Cluster, Job
 
 DISK_MB = 96
 

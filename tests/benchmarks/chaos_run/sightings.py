@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from chaos.feed import BY_KAFKA, CAMERAS, FPS, Feed
+from chaos_run.feed import BY_KAFKA, CAMERAS, FPS, Feed
 from pipeline.core import TrackId
 from pipeline.core.boxes import iou_matrix
 from pipeline.ledger import NOBODY, LedgerReader
