@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LOGIN_S = 600
-"""Seconds between the way there and the way back; more help whoever finds an old address."""
+"""Seconds between the way there and the way back; more help an attacker who finds an old address."""
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Passerby</title>
 <link rel="stylesheet" href="/page/style.css"><main class="card login"><h1>Not signed in</h1><p role="alert">{}</p>

@@ -116,7 +116,7 @@ class SecondFactorRoutes:
         return {"required_from": self._accounts.second_factor_from}
 
     def require(self, user: Administrator, new: Requirement) -> dict[str, Any]:
-        """Require a second factor from a role on; whoever lacks it may only set it up, open sessions too."""
+        """Require a second factor from a role on; users who lack it may only set it up, open sessions too."""
         if self._sessions.is_open or user.cameras is not None:
             raise HTTPException(403, "expected an administrator of all cameras, who has logged in")
         self._accounts.require_second_factor(new.required_from)
