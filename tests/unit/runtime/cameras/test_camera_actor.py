@@ -11,10 +11,8 @@ from camera_parts import LIMITS, EndlessSource, FakePipeline, HopelessSource, ma
 from factories import make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
-from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Embedding, Frame, Source, Tracklet
 from pipeline.core.errors import ProcessLostError, ShapeError
-from pipeline.core.records.source_report import SourceReport
 from pipeline.core.records.view_event import ViewEvent, ViewEventKind, ViewReport
 from pipeline.runtime.cameras import loss_watch
 from pipeline.runtime.cameras.camera_actor import WATERMARK_EVERY_S, CameraActor
@@ -115,26 +113,6 @@ def test_a_live_camera_whose_clock_is_wrong_loses_no_frame_and_has_the_times_of_
     assert status.frames_processed >= 25  # of 30: the machine may be busy
     assert status.clock_ahead_s == pytest.approx(ahead_s, abs=2.0)
     assert all(began - 1 <= at <= time.time() + 1 for at in pipeline.watermarks if -inf < at < inf)
-
-
-def test_a_senders_clock_that_was_set_right_again_is_shown_as_right_although_the_times_go_on_from_the_last() -> None:
-    class LiveSource(MemorySource):
-        clock = StreamClock[Frame]("east", is_absolute=True, usual_step_s=0.01)
-
-        def frames(self) -> Iterator[Frame]:
-            for frame in super().frames():
-                time.sleep(0.01)
-                ahead_s = 20.0 if frame.stamp.index < 20 else 0.0
-                for each, at in self.clock.push(frame, time.time() + ahead_s):
-                    yield replace(each, stamp=replace(each.stamp, captured_at=at))
-
-        def report(self) -> SourceReport:
-            return SourceReport(shift_s=self.clock.shift_s)
-
-    source = LiveSource("east", make_frames(60), live=True)
-    status = asyncio.run(make_actor(source, FakePipeline(), replace(LIMITS, max_lateness_s=5.0)).run())
-    assert source.clock.shift_s == pytest.approx(20.0, abs=1.0)
-    assert status.clock_ahead_s == pytest.approx(0.0, abs=1.0)
 
 
 def test_a_live_camera_that_may_break_a_few_times_only_is_given_up() -> None:

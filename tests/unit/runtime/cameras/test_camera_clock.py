@@ -1,9 +1,18 @@
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from camera_parts import LIMITS, FakePipeline, make_actor, make_frames
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.sources.memory import MemorySource
+from connectors.sources.stream_clock import StreamClock
+from pipeline.core import Frame
+from pipeline.core.records.source_report import SourceReport
 from pipeline.runtime.cameras.camera_clock import AHEAD_S, WAITED_S, CameraClock
 
 
@@ -59,3 +68,23 @@ def test_stamps_ascend_and_stay_near_this_machines_time_whatever_the_clock_does(
             near_at = now
         assert now - near_at <= WAITED_S + 10.0
     assert all(later > earlier for earlier, later in pairwise(stamps))
+
+
+def test_a_senders_clock_that_was_set_right_again_is_shown_as_right_although_the_times_go_on_from_the_last() -> None:
+    class LiveSource(MemorySource):
+        clock = StreamClock[Frame]("east", is_absolute=True, usual_step_s=0.01)
+
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                time.sleep(0.01)
+                ahead_s = 20.0 if frame.stamp.index < 20 else 0.0
+                for each, at in self.clock.push(frame, time.time() + ahead_s):
+                    yield replace(each, stamp=replace(each.stamp, captured_at=at))
+
+        def report(self) -> SourceReport:
+            return SourceReport(shift_s=self.clock.shift_s)
+
+    source = LiveSource("east", make_frames(60), live=True)
+    status = asyncio.run(make_actor(source, FakePipeline(), replace(LIMITS, max_lateness_s=5.0)).run())
+    assert source.clock.shift_s == pytest.approx(20.0, abs=1.0)
+    assert status.clock_ahead_s == pytest.approx(0.0, abs=1.0)
