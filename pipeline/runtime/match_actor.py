@@ -384,13 +384,14 @@ class MatchActor:
     async def _flush(self) -> None:
         """Flush the sinks; once all have everything safe, the ledger need not keep it for them."""
         flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry()))
-        if flushed is not None and self._ledger.wants_snapshot and await self._sinks.settle(SETTLE_S):
+        is_due = flushed is not None and (self._ledger.wants_snapshot or self._reducer.is_snapshot_due())
+        if is_due and await self._sinks.settle(SETTLE_S):
             flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry())) or flushed
         self._flushed_at = time.monotonic()
         if flushed is not None:
             self._safe_until, until = flushed.note
             self._ledger.note_published(flushed.marks, until=until)
-            if self._ledger.wants_snapshot and until == self._ledger.last_entry():
+            if is_due and until == self._ledger.last_entry():
                 self._ledger.save(self._reducer.snapshot())
         if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
             self._compacted_at = self._flushed_at
