@@ -12,7 +12,7 @@ import numpy as np
 from connectors.console.store.accounts import User
 from connectors.console.store.recent_events import MAX_AT_START, RecentEvents, Span, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
-from pipeline.core import Alert, AlertState, CorrectionKind, TrackPart
+from pipeline.core import Alert, AlertState, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
 LONGEST_TRANSIT_S = 300.0
@@ -295,7 +295,7 @@ class LedgerView:
         """Return the numbers of the corrections that can be undone."""
         with self._lock:
             done = self._reader.people().done
-            return {number for number, each in done.items() if each.correction.kind is not CorrectionKind.ERASED}
+            return {number for number, each in done.items() if each.can_be_undone}
 
     def command(self, number: int) -> SubmittedCommand | None:
         """Return a correction command by its number; None if there is none."""
