@@ -24,7 +24,7 @@ def apply_command(
         calibration.drop_feedback(correction.undoes)
         undo(correction, store)
         return
-    if command.kind is CommandKind.UNLIST:
+    if command.kind is CommandKind.UNLIST and correction.parts:
         _unlist(correction, store)
         return
     if command.kind is not CommandKind.ERASE and correction.command:
