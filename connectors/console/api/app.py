@@ -27,6 +27,7 @@ from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
+from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         HealthRoutes(state),
         PrivacyRoutes(state),
         RuleRoutes(state),
+        WatchlistRoutes(state),
         live,
         PageFiles(),
     ):

@@ -12,6 +12,7 @@ import numpy as np
 from connectors.console.store.accounts import User
 from connectors.console.store.recent_events import MAX_AT_START, RecentEvents, Span, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
+from connectors.console.watchlist.listed import Listed, kept_parts, listed_in
 from pipeline.core import Alert, AlertState, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
@@ -290,6 +291,16 @@ class LedgerView:
         """Return where and when two people were seen at the same time; see ``People.seen_together``."""
         with self._lock:
             return self._reader.people().seen_together(one, two)
+
+    def listed(self) -> list[Listed]:
+        """Return who is on the watch-list, by number."""
+        with self._lock:
+            return listed_in(self._reader)
+
+    def kept_parts(self) -> set[TrackPart]:
+        """Return the parts of tracks that stand for enrolled pictures; see ``watchlist.listed``."""
+        with self._lock:
+            return kept_parts(self._reader)
 
     def undoable(self) -> set[int]:
         """Return the numbers of the corrections that can be undone."""

@@ -23,6 +23,9 @@ KINDS = {
     CommandKind.SPLIT: CorrectionKind.SPLIT,
     CommandKind.REJECT: CorrectionKind.SPLIT,
     CommandKind.CONFIRM: CorrectionKind.CONFIRMED,
+    CommandKind.NAME: CorrectionKind.NAMED,
+    CommandKind.ENROL: CorrectionKind.NAMED,
+    CommandKind.UNLIST: CorrectionKind.NAMED,
     CommandKind.ERASE: CorrectionKind.ERASED,
     CommandKind.UNDO: CorrectionKind.UNDONE,
 }
@@ -57,7 +60,7 @@ def resolve(
             raise DataError(
                 f"person {person_id}: expected one who was seen and not erased; passerby ledger people lists them"
             )
-    if command.kind in (CommandKind.NAME, CommandKind.ENROL, CommandKind.UNLIST):
+    if KINDS[command.kind] is CorrectionKind.NAMED:
         return _listed(command, people, at, number, next_person_id)
     parts = tuple(sorted(set(command.parts)))
     for part in parts:
