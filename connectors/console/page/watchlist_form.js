@@ -3,6 +3,7 @@
 import { upload } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { probabilityText, thumbnail } from "./format.js";
+import { bytes } from "./similarity.js";
 
 const TYPES = "image/jpeg,image/png,image/webp";
 const MAX_BYTES = 8e6;
@@ -39,6 +40,7 @@ export function enrol(found, give, person = null) {
       try {
         if (each.size > MAX_BYTES) throw new Error("larger than 8 MB");
         Object.assign(picture, await upload("watchlist/picture", each));
+        picture.url = URL.createObjectURL(new Blob([bytes(picture.picture)], { type: "image/jpeg" }));
         picture.isUsed = picture.upload !== null && picture.faults.length === 0;
       } catch (error) {
         Object.assign(picture, { upload: null, faults: [error.message] });
@@ -49,7 +51,7 @@ export function enrol(found, give, person = null) {
 
   function draw() {
     put(list, pictures.map((each, index) => h("figure", { "data-judged": each.faults.length ? "poor" : "good" },
-      each.picture ? h("img", { src: `data:image/jpeg;base64,${each.picture}`, alt: each.name }) : null,
+      each.url ? h("img", { src: each.url, alt: each.name }) : null,
       h("figcaption", {},
         h("b", {}, each.name), h("br"),
         each.faults.length ? h("span", { className: "tag warn" }, each.faults.join("; ")) : h("span", { className: "tag good" }, "good"),
@@ -62,7 +64,7 @@ export function enrol(found, give, person = null) {
       h("p", { className: "soft small" }, "JPEG, PNG or WebP. Each shows one whole person, sharp, at least 64 pixels high. Several pictures, from several sides, are better.")) : null,
     list,
     h("label", {}, found.may_enrol ? "Number, if this person was seen already" : "Number of the person", number), given.shown);
-  box.classList.add("enrol");
+  box.addEventListener("close", () => pictures.forEach((each) => URL.revokeObjectURL(each.url)));
   addButtons(box, button);
   button.onclick = async () => {
     const used = pictures.filter((each) => each.isUsed).map((each) => each.upload);

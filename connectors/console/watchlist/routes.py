@@ -95,10 +95,10 @@ class WatchlistRoutes:
         add("", self.people, methods=["GET"], summary="List the people on the watch-list, and who is told of them")
         add("", self.enrol, methods=["POST"], status_code=202, summary="Put a person on the watch-list")
         add("/picture", self.judge, methods=["POST"], summary=judged, openapi_extra={"requestBody": UPLOADED})
-        add("/{person}", self.change, methods=["PUT"], status_code=202, summary="Change how a person is listed")
-        add("/{person}/remove", self.remove, methods=["POST"], status_code=202, summary=taken)
+        add("/{person_id}", self.change, methods=["PUT"], status_code=202, summary="Change how a person is listed")
+        add("/{person_id}/remove", self.remove, methods=["POST"], status_code=202, summary=taken)
         picture = "Get a picture by which a person was enrolled"
-        add("/{person}/{number}", self.picture, methods=["GET"], summary=picture, response_class=Response)
+        add("/{person_id}/{number}", self.picture, methods=["GET"], summary=picture, response_class=Response)
         return router
 
     def people(self, user: Viewer) -> dict[str, Any]:
@@ -151,19 +151,19 @@ class WatchlistRoutes:
         self._state.uploads.drop(new.pictures)
         return submitted
 
-    def change(self, user: Operator, person: PersonPath, entry: Entry) -> dict[str, Any]:
+    def change(self, user: Operator, person_id: PersonPath, entry: Entry) -> dict[str, Any]:
         """Change name, reason, end and severity of somebody on the list."""
-        listed = self._listed(person, user)
+        listed = self._listed(person_id, user)
         values = {"name": entry.name, "reason": entry.reason, "listing": entry.listing()}
         return self._submit(user, CommandKind.NAME, (listed.person_id,), **values)
 
-    def remove(self, user: Operator, person: PersonPath, why: Removal) -> dict[str, Any]:
+    def remove(self, user: Operator, person_id: PersonPath, why: Removal) -> dict[str, Any]:
         """Take somebody off the list; their sightings stay."""
-        return self._submit(user, CommandKind.UNLIST, (self._listed(person, user).person_id,), reason=why.reason)
+        return self._submit(user, CommandKind.UNLIST, (self._listed(person_id, user).person_id,), reason=why.reason)
 
-    def picture(self, user: Viewer, person: PersonPath, number: PicturePath) -> Response:
+    def picture(self, user: Viewer, person_id: PersonPath, number: PicturePath) -> Response:
         """A picture by which a person was enrolled, a JPEG."""
-        listed = self._listed(person, user)
+        listed = self._listed(person_id, user)
         self._state.notes.audit_look(user.name, "pictures on the watch-list of person", str(listed.person_id))
         for part in listed.parts:
             count = self._state.enrolled.count(part)
