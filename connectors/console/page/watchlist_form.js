@@ -63,7 +63,7 @@ export function enrol(found, give, person = null) {
     found.may_enrol ? h("div", {}, h("label", { className: "button" }, "Pictures…", file),
       h("p", { className: "soft small" }, "JPEG, PNG or WebP. Each shows one whole person, sharp, at least 64 pixels high. Several pictures, from several sides, are better.")) : null,
     list,
-    h("label", {}, found.may_enrol ? "Number, if this person was seen already" : "Number of the person", number), given.shown);
+    h("label", { className: "apart" }, found.may_enrol ? "Number, if this person was seen already" : "Number of the person", number), given.shown);
   box.addEventListener("close", () => pictures.forEach((each) => URL.revokeObjectURL(each.url)));
   addButtons(box, button);
   button.onclick = async () => {

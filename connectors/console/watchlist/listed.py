@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.core import CorrectionKind, Listing, Severity, TrackPart
 from pipeline.ledger import LedgerReader
 
-QUIET = ("console", "counts", "mot", "memory", "annotated_video", "recording", "alert_pictures", "alert_clips")
+QUIET = ("alert_clips", "alert_pictures", "annotated_video", "console", "counts", "jsonl", "memory", "mot", "recording")
 """Sinks that send no alert to anybody."""
 
 

@@ -243,9 +243,15 @@ def test_users_of_some_cameras_and_viewers_see_and_do_less(page: RunningPage, cl
 def test_the_list_names_who_is_enrolled_by_the_configuration_and_who_is_told(client: httpx.Client) -> None:
     found = client.get("/api/watchlist").json()
     assert [(each["name"], each["person"], each["by"]) for each in found["people"]] == [("Eve", 1, "configuration")]
-    sinks = {"jsonl": {}, "apprise": {"min_severity": "critical"}, "console": {}, "mqtt": {"min_severity": "warning"}}
+    sinks = {
+        "kafka": {},
+        "jsonl": {},
+        "apprise": {"min_severity": "critical"},
+        "console": {},
+        "mqtt": {"min_severity": "warning"},
+    }
     assert told_by(sinks) == {
-        "info": ["jsonl"],
-        "warning": ["jsonl", "mqtt"],
-        "critical": ["jsonl", "apprise", "mqtt"],
+        "info": ["kafka"],
+        "warning": ["kafka", "mqtt"],
+        "critical": ["kafka", "apprise", "mqtt"],
     }
