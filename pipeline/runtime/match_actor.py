@@ -225,7 +225,9 @@ class MatchActor:
             epoch: Of the acknowledgement before; None for the first delivery of a camera. For an earlier epoch nothing
                 is accepted: the camera has to deliver again all that was not processed then.
         """
-        if epoch not in (None, self._epoch):
+        if epoch is None:
+            self._edits.look_again()  # they may name this camera, and have been refused before it was added
+        elif epoch != self._epoch:
             return Acknowledgement(self._epoch, False, -inf, -inf)
         if self._is_finished:  # a recording that was stopped while it delivered
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
