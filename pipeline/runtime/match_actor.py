@@ -112,8 +112,7 @@ class MatchActor:
         changed = CameraBook(self._folder).changed()  # since this run began, if this process replaces one that died
         members = {*camera_ids, *changed.added} - changed.removed
         self._buffer = EventTimeBuffer(members, window_s=window_s, max_lateness_s=max_lateness_s)
-        self._flush_every_s = flush_every_s
-        self._max_waiting_embeddings = max_waiting_embeddings
+        self._flush_every_s, self._max_waiting_embeddings = flush_every_s, max_waiting_embeddings
         self._has_live = max_lateness_s < inf
         self._max_wait_s = max_lateness_s if self._has_live else None
         self._is_finished = False
@@ -220,7 +219,9 @@ class MatchActor:
             epoch: Of the acknowledgement before; None for the first delivery of a camera. For an earlier epoch nothing
                 is accepted: the camera has to deliver again all that was not processed then.
         """
-        if epoch not in (None, self._epoch):
+        if epoch is None:
+            self._edits.look_again()  # they may name this camera, and have been refused before it was added
+        elif epoch != self._epoch:
             return Acknowledgement(self._epoch, False, -inf, -inf)
         if self._is_finished:  # a recording that was stopped while it delivered
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)

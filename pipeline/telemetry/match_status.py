@@ -36,6 +36,7 @@ class MatchStatus:
         clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
         sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
+        is_silent: Its process does not answer; the other values are those of its last answer.
     """
 
     num_identities: int = 0
@@ -55,6 +56,7 @@ class MatchStatus:
     clock_offsets: tuple[ClockOffset, ...] = ()
     sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""
+    is_silent: bool = False
 
 
 def freshness_p95_s(latencies_s: deque[float]) -> float | None:
