@@ -46,8 +46,7 @@ from pipeline.telemetry.match_status import MatchStatus, freshness_p95_s
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 1.0
-"""Seconds to wait for remote sinks before a snapshot, which needs everything published; it is made every few megabytes
-of input. A longer time lets a slow sink delay alerts."""
+"""Seconds to wait for remote sinks before a snapshot, which needs all published. More lets a slow one delay alerts."""
 COMPACT_EVERY_S = 60.0
 """Seconds between two deletions of old events. A longer time lets the ledger grow further beyond its limits."""
 
