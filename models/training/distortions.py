@@ -84,7 +84,7 @@ def swap_background(image: Image, mask: Image, other: Image) -> Image:
     """
     # A pixel at the edge is a mixture, as where a lens sees both.
     share = cv2.GaussianBlur(mask, (3, 3), 0)[..., None].astype(np.float32) / 255
-    return np.rint(image * share + other * (1 - share)).astype(np.uint8)
+    return np.asarray(np.rint(image * share + other * (1 - share)), np.uint8)
 
 
 def cover(image: Image, rng: np.random.Generator, *, share: tuple[float, float]) -> Image:

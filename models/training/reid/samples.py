@@ -26,10 +26,10 @@ class ReidSamples:
         crop_hw: Height and width of the network's input, pixels.
         outfits: same: a person is one identity whatever they wear; apart: each outfit is one of its own.
         min_visible: Crops that show less of the person are left out.
+        max_bytes: Of decoded crops.
         colour: How strongly colours are distorted; 1 as by other cameras, 0 not at all.
         background: In [0, 1]: share of drawn crops that have a part of any frame behind the person, by the masks of the
             renderer.
-        max_bytes: Of decoded crops.
 
     Raises:
         ConfigError: If ``outfits`` is neither, ``background`` is no share, or nothing is left.
@@ -43,9 +43,9 @@ class ReidSamples:
         crop_hw: tuple[int, int],
         outfits: str,
         min_visible: float,
-        colour: float,
-        background: float,
         max_bytes: int,
+        colour: float = 1.0,
+        background: float = 0.0,
     ) -> None:
         if not 0 <= background <= 1:
             raise ConfigError(f"background: expected a share in [0, 1], got {background}")

@@ -112,10 +112,16 @@ class ReidTask:
         self._frozen = frozen
         self._pretrained_rate = pretrained_rate
         size = (crop_hw[0], crop_hw[1])
-        known = {"crop_hw": size, "outfits": outfits, "min_visible": min_visible, "colour": colour}
-        self._samples = ReidSamples(worlds, **known, background=background, max_bytes=max_bytes)
-        # What is scored is not distorted.
-        self._held_out = ReidSamples(held_out, **known, background=0, max_bytes=0)
+        self._samples = ReidSamples(
+            worlds,
+            crop_hw=size,
+            outfits=outfits,
+            min_visible=min_visible,
+            colour=colour,
+            background=background,
+            max_bytes=max_bytes,
+        )
+        self._held_out = ReidSamples(held_out, crop_hw=size, outfits=outfits, min_visible=min_visible, max_bytes=0)
 
     def make_network(self) -> NamedPeople:
         """Return an untrained network.

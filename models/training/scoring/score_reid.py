@@ -2,7 +2,7 @@
 
     python -m models.training score-reid embedder=passerby,omz_0288
     python -m models.training score-reid embedder=passerby site=pets_halves,demo data=/a/rendered held_out=0.1
-    python -m models.training score-reid embedder=image_onnx embedder.weights=/a/candidate.onnx data=/a/rendered
+    python -m models.training score-reid embedder=passerby embedder.weights=/a/candidate.onnx data=/a/rendered
 
 Any embedder with a YAML can be named. ``pets`` is the protocol of ``score-pets``. ``site`` are choices of
 ``configs/site`` with a truth whose numbers are the same in all cameras: yours, for whatever footage you hold. Each crop
@@ -12,6 +12,7 @@ people would be, rank 1, queries and people. Other ``key=value`` go to the confi
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str]) -> None:
     candidates = read_candidates(others, ("embedder",))
     for footage in find_footage(options):
         rows = {"colour histogram": _figures(footage.search(footage.histograms))}
-        rows |= candidates.score("embedder", lambda it, on=footage: _figures(on.search(on.embed(it))), site="empty")
+        rows |= candidates.score("embedder", partial(_score, footage), site="empty")
         print_rows(_COLUMNS, rows, title=footage.name)
 
 
@@ -120,6 +121,10 @@ def _of_crops(name: str, crops: Sequence[TrueCrop]) -> Footage:
         histogram_vectors([crop.image for crop in crops]),
         lambda vectors: search_across_cameras(vectors, people, cameras, outfits=outfits),
     )
+
+
+def _score(footage: Footage, embedder: Embedder) -> Figures:
+    return _figures(footage.search(footage.embed(embedder)))
 
 
 def _figures(found: Searches) -> Figures:
