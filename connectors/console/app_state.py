@@ -26,6 +26,7 @@ from connectors.console.store.site import SiteReader
 from connectors.recording.store import RecordingStore
 from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
+from pipeline.ledger.cameras.submit import CheckAtRest
 from pipeline.ledger.corrections.apply import Forget
 from pipeline.ledger.ledger import is_being_written
 
@@ -46,10 +47,12 @@ class AtRest:
     Attributes:
         forget: See ``pipeline.ledger.corrections.apply.Forget``.
         write_again: Writes the films of an output folder again, and says what became of them.
+        check_camera: See ``pipeline.ledger.cameras.submit.CheckAtRest``.
     """
 
     forget: Forget
     write_again: Callable[[Path, Sequence[Path]], str]
+    check_camera: CheckAtRest
 
 
 class AppState:
@@ -103,6 +106,11 @@ class AppState:
         """
         with self._submitting:  # after the run, commands are applied here, one at a time
             return submit_command(self.ledger_path, command, None if self._at_rest is None else self._at_rest.forget)
+
+    @property
+    def check_camera(self) -> CheckAtRest | None:
+        """What a camera command comes to after the run; None: it waits for the run that continues."""
+        return None if self._at_rest is None else self._at_rest.check_camera
 
     def films(self) -> list[Path]:
         """Return the films that a run wrote at its end; an erasure deletes them."""

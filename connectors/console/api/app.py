@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from connectors.console.api.accounts import AccountRoutes
 from connectors.console.api.alerts import AlertRoutes
+from connectors.console.api.cameras import CameraRoutes
 from connectors.console.api.clips import ClipRoutes
 from connectors.console.api.corrections import CorrectionRoutes
 from connectors.console.api.counts import CountRoutes
@@ -79,6 +80,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         HealthRoutes(state),
         PrivacyRoutes(state),
         RuleRoutes(state),
+        CameraRoutes(state),
         live,
         PageFiles(),
     ):

@@ -55,6 +55,13 @@ def make_parser() -> argparse.ArgumentParser:
     listing.add_argument("run", type=_folder, help="output folder of the run, or its ledger.sqlite")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(do=_list)
+    words = "open a camera that is no part of the run yet, and tell its size and rate"
+    trial = commands.add_parser("try", help=words, description=f"{words[0].upper()}{words[1:]}.")
+    trial.add_argument("run", type=_folder, help="output folder of the run, or its ledger.sqlite")
+    trial.add_argument("camera", help="NAME=ADDRESS; NAME alone: the address is read from standard input")
+    trial.add_argument("--picture", type=Path, metavar="FILE", help="write its first picture there, a JPEG")
+    trial.add_argument("--json", action="store_true", help="one JSON object")
+    trial.set_defaults(do=_try)
     for kind, words in (
         (CameraCommandKind.ADD, "add a camera to a run, as site.cameras.NAME=ADDRESS would have at its start"),
         (CameraCommandKind.REMOVE, "remove a camera from a run; its open tracks end and are published"),
@@ -84,10 +91,7 @@ def _folder(text: str) -> Path:
 def _command(options: argparse.Namespace) -> int:
     name, entry = options.camera.removeprefix(PREFIX), None
     if options.kind is CameraCommandKind.ADD and "=" in name:
-        ((name, entry),) = read_overrides([f"{PREFIX}{name}"]).cameras.items()
-        if entry is None or entry == "":
-            raise ConfigError(f"cameras add: expected {name}=ADDRESS, got no address; add it")
-        entry = _with_whole_path(entry)
+        name, entry = _named("add", name)
     command = CameraCommand(
         options.kind,
         name,
@@ -98,7 +102,7 @@ def _command(options: argparse.Namespace) -> int:
         reason=options.reason,
         force=options.force,
     )
-    number = submit_camera_command(options.run, command, _check_at_rest)
+    number = submit_camera_command(options.run, command, check_camera_at_rest)
     submitted = _outcome(options.run, number, options.wait)
     if submitted.state == "pending":
         print(f"command {number} waits for the run; passerby cameras list {options.run} shows it")
@@ -110,7 +114,32 @@ def _command(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _check_at_rest(folder: Path, command: CameraCommand) -> str:
+def _named(what: str, text: str) -> tuple[str, object]:
+    """Return the name and the entry of ``site.cameras`` that ``NAME=ADDRESS`` means."""
+    ((name, entry),) = read_overrides([f"{PREFIX}{text}"]).cameras.items()
+    if entry is None or entry == "":
+        raise ConfigError(f"cameras {what}: expected {name}=ADDRESS, got no address; add it")
+    return name, _with_whole_path(entry)
+
+
+def _try(options: argparse.Namespace) -> int:
+    from pipeline.cli.cameras.trial import try_camera  # seconds, which the other commands do not need
+
+    text = options.camera.removeprefix(PREFIX)
+    name, entry = _named("try", text) if "=" in text else (text, yaml.safe_load(sys.stdin))
+    found, picture = try_camera(options.run, name, entry)
+    if options.picture is not None:
+        options.picture.write_bytes(picture)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        rate = "" if found["rate_hz"] is None else f", {found['rate_hz']:g} pictures a second"
+        print(f"{name}: {found['width']}x{found['height']}{rate}{'. ' if found['wrong'] else ''}{found['wrong']}")
+    return DONE
+
+
+def check_camera_at_rest(folder: Path, command: CameraCommand) -> str:
+    """Return what a command comes to in the run that continues one that has ended; see ``CheckAtRest``."""
     from pipeline.cli.cameras.changes import check_at_rest  # seconds, which a run that goes on does not need
 
     return check_at_rest(folder, command)
@@ -139,7 +168,7 @@ def _outcome(folder: Path, number: int, wait_s: float) -> SubmittedCameraCommand
         if submitted.state != "pending" or now >= until:
             return submitted
         if now >= rest_at:
-            apply_at_rest(folder, _check_at_rest)
+            apply_at_rest(folder, check_camera_at_rest)
             rest_at = now + REST_EVERY_S
         time.sleep(LOOK_EVERY_S)
 
@@ -160,7 +189,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def list_cameras(folder: Path) -> list[dict[str, Any]]:
-    """Return the cameras of a run, those that were removed included: camera, state, frames and address, masked.
+    """Return the cameras of a run, those that were removed included: camera, state, frames, address and more, masked.
 
     Args:
         folder: Output folder of the run.
@@ -188,9 +217,25 @@ def list_cameras(folder: Path) -> list[dict[str, Any]]:
         if name in changed.until_at:
             state += f", until {changed.until_at[name]:g} s"
         frames = None if status is None else status["frames_processed"]
-        address = masked(parse_camera(entry).uri)
-        rows.append({"camera": name, "state": state, "frames": frames, "address": address})
+        found = parse_camera(entry)
+        rows.append(
+            {
+                "camera": name,
+                "state": state,
+                "frames": frames,
+                "address": masked(found.uri),
+                "is_recording": found.is_recording,
+                "is_removed": name in changed.removed,
+                "detector": _detector(entry),
+            }
+        )
     return rows
+
+
+def _detector(entry: object) -> str:
+    """Return the detector of a camera's own, in a word; empty: that of the run."""
+    stated = entry.get("detector") if isinstance(entry, dict) else None
+    return str(stated.get("choice", "its own")) if isinstance(stated, dict) else str(stated or "")
 
 
 def _state(status: dict[str, Any] | None, *, is_live: bool) -> str:
