@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.alerting.picture_store import FILE as ALERT_PICTURES
 from connectors.alerting.picture_store import AlertPictureStore
@@ -29,6 +29,9 @@ from pipeline.ledger import NOBODY, submit_command
 from pipeline.ledger.cameras.submit import CheckAtRest
 from pipeline.ledger.corrections.apply import Forget
 from pipeline.ledger.ledger import is_being_written
+
+if TYPE_CHECKING:
+    from connectors.console.sign_in.oidc import OidcProvider
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,16 @@ class AppState:
         self.site_file = SiteReader(settings.output_dir)
         self.ledger_view = LedgerView(self.ledger_path, self.site_file)
         self.accounts = accounts
-        self.sessions = Sessions(self.accounts, max_age_s=settings.session_s, is_open=settings.is_open)
+        self.provider = _provider(settings)
+        page_url = (settings.ways.oidc and settings.ways.oidc.page_url) or ""
+        self.sessions = Sessions(
+            self.accounts,
+            max_age_s=settings.session_s,
+            is_open=settings.is_open,
+            is_tls=settings.certificate is not None or page_url.startswith("https:"),
+            ways=settings.ways,
+            provider=self.provider,
+        )
         self.notes = NotesStore(settings.folder / "journal.sqlite", self.ledger_path)
         self.pictures = PictureStore(
             settings.folder / "pictures.sqlite",
@@ -202,3 +214,12 @@ class AppState:
         for opened in (self._alert_pictures, self._recording, self._rules):
             if opened is not None:
                 opened.close()
+
+
+def _provider(settings: Settings) -> "OidcProvider | None":
+    """Return the provider at which users sign in; its packages are an extra, so they are imported only here."""
+    if settings.ways.oidc is None:
+        return None
+    from connectors.console.sign_in.oidc import OidcProvider
+
+    return OidcProvider(settings.ways.oidc)

@@ -33,7 +33,7 @@ export async function page(root, context) {
       const mine = socket("/api/live", {
         binary: true,
         message: (data) => draw(data, tiles),
-        closed: () => { if (pictures === mine) { pictures = null; setTimeout(connect, 1500); } },
+        closed: (event) => { if (pictures === mine) { pictures = null; setTimeout(connect, event.code === 4408 ? 0 : 1500); } },
       });
       pictures = mine;
     }

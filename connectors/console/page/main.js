@@ -15,6 +15,7 @@ import * as privacy from "./privacy.js";
 import * as recordings from "./recordings.js";
 import * as reference from "./reference.js";
 import * as review from "./review.js";
+import * as secondFactor from "./second_factor.js";
 import * as site from "./site.js";
 
 const PAGES = [
@@ -40,6 +41,11 @@ let pageTitle = "Passerby";
 let turn = 0;
 
 async function start() {
+  const page = sessionStorage.getItem("page");  // where a login at the provider began
+  if (page !== null) {
+    sessionStorage.removeItem("page");
+    if (!location.hash) history.replaceState(null, "", page || "#");
+  }
   setTheme(localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   try {
     context.me = await get("me");
@@ -49,6 +55,11 @@ async function start() {
     return start();
   }
   setSession(context.me);
+  if (context.me.must_set_up) {
+    document.getElementById("nav").replaceChildren();
+    await secondFactor.required(document.getElementById("main"), context.me);
+    return start();
+  }
   context.site = await get("site");
   context.isElapsed = context.site.newest_at !== null && Math.abs(context.site.newest_at) < 365 * 86400;
   drawNav();
@@ -101,7 +112,8 @@ function drawNav() {
     h("div", { className: "foot" },
       h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
       h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
-      context.me.is_open ? null : h("button", { onclick: logOut }, "Log out")));
+      context.me.is_open || context.me.is_external ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
+      context.me.is_open || context.me.is_by_proxy ? null : h("button", { onclick: logOut }, "Log out")));
   countAlerts();
 }
 
@@ -114,8 +126,9 @@ async function countAlerts() {
 }
 
 async function logOut() {
-  await send("logout");
-  location.reload();
+  const { go_to: provider } = await send("logout");
+  if (provider) location.assign(provider);
+  else location.reload();
 }
 
 function setTheme(theme, keep = false) {
