@@ -20,7 +20,7 @@ export function camerasCard(changed) {
     put(body,
       h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["camera", "state", "frames", "address", "detector", ""].map((title) => h("th", {}, title)))),
         h("tbody", {}, cameras.map((each) => h("tr", { "data-camera": each.camera }, h("td", {}, each.camera), h("td", {}, each.state), h("td", { className: "num" }, each.frames ?? ""),
-          h("td", {}, each.address, each.username ? h("span", { className: "soft small" }, ` user ${each.username}`) : null), h("td", {}, each.detector || "as the run"),
+          h("td", {}, each.address, each.username ? h("span", { className: "soft small" }, ` user ${each.username}`) : null), h("td", {}, each.detector_choice || (each.has_detector ? "its own" : "as the run")),
           h("td", {}, h("div", { className: "bar" }, each.is_removed
             ? h("button", { className: "plain", "data-key": `again ${each.camera}`, onclick: () => follow(send(`cameras/again?${new URLSearchParams({ camera: each.camera })}`)) }, "Add again")
             : [each.is_recording ? null : h("button", { className: "plain", "data-key": `change ${each.camera}`, onclick: () => form(each) }, "Change…"),

@@ -21,14 +21,17 @@ from connectors.console.site_editing.camera_form import (
 )
 from connectors.console.site_editing.command_line import passerby
 from connectors.console.site_editing.versions import RuleStore
+from connectors.redaction import redact_url
 from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, ConnectorError, DataError
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind, SubmittedCameraCommand
+from pipeline.ledger.cameras.states import camera_states
 from pipeline.ledger.cameras.submit import CheckAtRest, apply_at_rest, submit_camera_command
+from pipeline.ledger.ledger import is_being_written
 
-LIST_TIMEOUT_S = 60.0
-"""Seconds that the list of cameras may take; it needs one or two."""
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Reads YAML as plain values; in C where that was built."""
 
 TRY_TIMEOUT_S = 60.0
 """Seconds that a test picture may take. A camera that does not answer is given up after 15 at most, twice."""
@@ -60,10 +63,23 @@ class SiteCameras:
         self._changing = threading.Lock()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the cameras as ``passerby cameras list`` does, with what the form needs to change one."""
-        told = passerby(("cameras", "list", str(self._output_dir), "--json"), timeout_s=LIST_TIMEOUT_S)
+        """Return the cameras, those that were removed included, with what the form needs to change one; no password.
+
+        Raises:
+            ConfigError: If the run left no configuration.
+        """
         kept = self._kept()
-        return [{**row, **_of_form(kept.get(row["camera"]))} for row in map(json.loads, told.splitlines())]
+        return [
+            {
+                "camera": each.camera_id,
+                "state": each.state,
+                "frames": each.frames,
+                "is_removed": each.is_removed,
+                **_of_entry(each.entry),
+                **_of_form(kept.get(each.camera_id)),
+            }
+            for each in camera_states(self._output_dir, self._run()["site"]["cameras"])
+        ]
 
     def history(self) -> list[dict[str, Any]]:
         """Return the commands of this run, the newest first; they say what was done and show no address."""
@@ -167,17 +183,23 @@ class SiteCameras:
         return _outcome(submitted)
 
     def _checked(self, form: CameraForm) -> CameraForm:
-        form = form.without_password()
-        try:
-            run: Any = yaml.safe_load((self._output_dir / "config.yaml").read_text(encoding="utf-8"))
-            sources, folders = run["source"], run["site"].get("camera_folders") or ()
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-            raise ConfigError("this run left no configuration, so its sources are not known") from error
+        form, run = form.without_password(), self._run()
+        sources, folders = run["source"], run["site"].get("camera_folders") or ()
         if form.username and not form.password and self._password_before(form) is not None:
             check_form(CameraForm(form.camera, form.address, detector=form.detector), sources, folders)
         else:
             check_form(form, sources, folders)
         return form
+
+    def _run(self) -> dict[str, Any]:
+        """Return what the run wrote of its configuration."""
+        try:
+            run: Any = yaml.load((self._output_dir / "config.yaml").read_text(encoding="utf-8"), LOADER)
+            if isinstance(run["source"], dict) and isinstance(run["site"]["cameras"], dict):
+                return dict(run)
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+            pass
+        raise ConfigError("this run left no configuration, so its cameras are not known")
 
     def _password_before(self, form: CameraForm) -> Path | None:
         """Return the file of the camera's password, if the address and the user are what they were."""
@@ -214,6 +236,8 @@ class SiteCameras:
                 raise ConfigError(submitted.outcome)
             if submitted.state == "done" or time.monotonic() > give_up_at:
                 return submitted
+            if self._check_at_rest is None and not is_being_written(self._output_dir / "ledger.sqlite"):
+                return submitted  # nobody takes it now
             if self._check_at_rest is not None:
                 apply_at_rest(self._output_dir, self._check_at_rest)  # the run may have ended meanwhile
             time.sleep(LOOK_EVERY_S)
@@ -262,6 +286,13 @@ def with_cameras(text: str, cameras: Mapping[str, Any]) -> str:
     site = {key: value for key, value in (edits.get("site") or {}).items() if key != "cameras"}
     edits = {**edits, "site": {**site, **({"cameras": dict(cameras)} if cameras else {})}}
     return yaml.safe_dump(edits, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+def _of_entry(entry: object) -> dict[str, Any]:
+    """Return what is shown of an entry of ``site.cameras``; never its password."""
+    found = parse_camera(entry)
+    has_detector = isinstance(entry, Mapping) and entry.get("detector") is not None
+    return {"address": redact_url(found.uri), "is_recording": found.is_recording, "has_detector": has_detector}
 
 
 def _of_form(entry: object) -> dict[str, Any]:

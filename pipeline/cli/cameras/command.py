@@ -18,8 +18,8 @@ from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind, SubmittedCameraCommand
+from pipeline.ledger.cameras.states import camera_states
 from pipeline.ledger.cameras.submit import apply_at_rest, submit_camera_command
-from pipeline.ledger.ledger import is_being_written
 
 DONE, REFUSED = 0, 2
 
@@ -189,7 +189,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def list_cameras(folder: Path) -> list[dict[str, Any]]:
-    """Return the cameras of a run, those that were removed included: camera, state, frames, address and more, masked.
+    """Return the cameras of a run, those that were removed included: camera, state, frames and address, masked.
 
     Args:
         folder: Output folder of the run.
@@ -203,57 +203,12 @@ def list_cameras(folder: Path) -> list[dict[str, Any]]:
         raise ConfigError(
             f"{folder}: expected the output folder of a run, got no config.yaml of one; correct it"
         ) from error
-    changed = CameraBook(folder).changed()
-    is_live = is_being_written(folder / "ledger.sqlite")
-    now, gone = _status(folder) if is_live else ({}, {})
-    rows = []
-    for name, entry in {**entries, **{name: changed.added[name] for name in changed.added.keys() - entries}}.items():
-        status = {**gone, **now}.get(name)
-        state = _state(status, is_live=is_live)
-        if name in changed.removed:
-            state = "removed"
-        if name in changed.from_at:
-            state += f", from {changed.from_at[name]:g} s"
-        if name in changed.until_at:
-            state += f", until {changed.until_at[name]:g} s"
-        frames = None if status is None else status["frames_processed"]
-        found = parse_camera(entry)
-        rows.append(
-            {
-                "camera": name,
-                "state": state,
-                "frames": frames,
-                "address": masked(found.uri),
-                "is_recording": found.is_recording,
-                "is_removed": name in changed.removed,
-                "detector": _detector(entry),
-            }
-        )
-    return rows
-
-
-def _detector(entry: object) -> str:
-    """Return the detector of a camera's own, in a word; empty: that of the run."""
-    stated = entry.get("detector") if isinstance(entry, dict) else None
-    return str(stated.get("choice", "its own")) if isinstance(stated, dict) else str(stated or "")
-
-
-def _state(status: dict[str, Any] | None, *, is_live: bool) -> str:
-    if not is_live:
-        return "part of the run"
-    if status is None:
-        return "starts"
-    if status["error"]:
-        return f"given up: {status['error']}"
-    if status["is_silent"]:
-        return "does not answer"
-    return f"away: {status['away']}" if status["away"] else "is read"
-
-
-def _status(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the status of each camera that is part of the run, and of each that was removed."""
-    try:
-        status = json.loads((folder / "status.json").read_text())
-    except (OSError, ValueError):
-        return {}, {}
-    return status["cameras"], status.get("removed_cameras", {})
+    return [
+        {
+            "camera": each.camera_id,
+            "state": each.state,
+            "frames": each.frames,
+            "address": masked(parse_camera(each.entry).uri),
+        }
+        for each in camera_states(folder, entries)
+    ]
