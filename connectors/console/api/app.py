@@ -12,7 +12,6 @@ from fastapi.routing import APIRoute
 
 from connectors.console.api.accounts import AccountRoutes
 from connectors.console.api.alerts import AlertRoutes
-from connectors.console.api.cameras import CameraRoutes
 from connectors.console.api.clips import ClipRoutes
 from connectors.console.api.corrections import CorrectionRoutes
 from connectors.console.api.counts import CountRoutes
@@ -30,6 +29,7 @@ from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
+from connectors.console.site_editing.camera_routes import CameraRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
