@@ -25,6 +25,7 @@ class Site:
         edits: File in which zones, lines and rules are edited; None: in the output folder.
         listed: People whom the configuration puts on the watch-list, by name.
         sinks: Configuration of the sinks, by name.
+        camera_groups: Names of cameras that are shown together, by the name of the group.
     """
 
     cameras: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Site:
     edits: Path | None = None
     listed: Mapping[str, int] = field(default_factory=dict)
     sinks: Mapping[str, Any] = field(default_factory=dict)
+    camera_groups: Mapping[str, list[str]] = field(default_factory=dict)
 
     def place(self, camera_id: str, box_xyxy: Any) -> Place | None:
         """Return where a person stands, metres; None if the camera has no ground plane."""
@@ -83,4 +85,5 @@ def _site(config: Any) -> Site:
         Path(config["edits"]) if config.get("edits") else None,
         ((config.get("alerts") or {}).get("watchlist") or {}).get("people") or {},
         config.get("sink") or {},
+        site.get("camera_groups") or {},
     )
