@@ -74,18 +74,18 @@ class CameraRoutes:
     def cameras(self, user: Administrator) -> dict[str, Any]:
         """The cameras, those that were removed included, without their passwords; and the changes, newest first."""
         self._check_sees_all(user)
-        return self._told(lambda: {"cameras": self._cameras.rows(), "history": self._cameras.history()})
+        return self._answered(lambda: {"cameras": self._cameras.rows(), "history": self._cameras.history()})
 
     def trial(self, user: Administrator, camera: CameraAddress) -> dict[str, Any]:
         """The first picture (JPEG, base64), its size, the rate, and what is wrong; 422 with a line if there is none."""
         self._check_sees_all(user)
         self._state.notes.audit(user.name, "camera tried", f"{camera.camera}: {redact_url(camera.address)}")
-        return self._told(lambda: self._cameras.trial(camera.form()))
+        return self._answered(lambda: self._cameras.trial(camera.form()))
 
     def add(self, user: Administrator, camera: NewCamera) -> dict[str, str]:
         """Add a camera; the run opens it. 422 with a line that says why not."""
         self._check_sees_all(user)
-        return self._told(
+        return self._answered(
             lambda: self._cameras.add(
                 camera.form(), by=user.name, reason=camera.reason, event_at=camera.event_at, force=camera.force
             )
@@ -94,14 +94,14 @@ class CameraRoutes:
     def change(self, user: Administrator, camera: NewCamera) -> dict[str, str]:
         """Change a camera: it is removed and added, if its test picture is there. Its tracks are new."""
         self._check_sees_all(user)
-        return self._told(lambda: self._cameras.change(camera.form(), by=user.name, reason=camera.reason))
+        return self._answered(lambda: self._cameras.change(camera.form(), by=user.name, reason=camera.reason))
 
     def add_again(
         self, user: Administrator, camera: Asked, reason: Annotated[str, Query(max_length=500)] = ""
     ) -> dict[str, str]:
         """Add a camera again as it was before it was removed."""
         self._check_sees_all(user)
-        return self._told(lambda: self._cameras.add_again(camera, by=user.name, reason=reason))
+        return self._answered(lambda: self._cameras.add_again(camera, by=user.name, reason=reason))
 
     def remove(
         self,
@@ -112,9 +112,9 @@ class CameraRoutes:
     ) -> dict[str, str]:
         """Remove a camera; its open tracks end and are published."""
         self._check_sees_all(user)
-        return self._told(lambda: self._cameras.remove(camera, by=user.name, reason=reason, event_at=event_at))
+        return self._answered(lambda: self._cameras.remove(camera, by=user.name, reason=reason, event_at=event_at))
 
-    def _told(self, ask: Callable[[], Answer]) -> Answer:
+    def _answered(self, ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()
         except ConfigError as error:

@@ -110,8 +110,8 @@ class SiteCameras:
                 entry = entry_of(form, self._password_file(form, Path(folder)))
                 picture = Path(folder) / "picture.jpg"
                 words = ("cameras", "try", str(self._output_dir), form.camera, "--picture", str(picture), "--json")
-                told = passerby(words, timeout_s=TRY_TIMEOUT_S, given=json.dumps(entry))
-                return {**json.loads(told), "picture": base64.b64encode(picture.read_bytes()).decode()}
+                printed = passerby(words, timeout_s=TRY_TIMEOUT_S, given=json.dumps(entry))
+                return {**json.loads(printed), "picture": base64.b64encode(picture.read_bytes()).decode()}
         finally:
             self._trying.release()
 

@@ -32,7 +32,7 @@ def passerby(words: Sequence[str], *, timeout_s: float, given: str = "", hidden:
         raise ConfigError(f"expected an answer within {timeout_s:g} s, got none; try again later") from error
     if done.returncode == 0:
         return done.stdout
-    told = (done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"])[0].removeprefix("error: ")
+    printed = (done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"])[0].removeprefix("error: ")
     if done.returncode == ConfigError.exit_code:
-        raise ConfigError(told.replace(hidden, "") if hidden else told)
-    raise ConnectorError(f"passerby {words[0]} {words[1]}: {told}")
+        raise ConfigError(printed.replace(hidden, "") if hidden else printed)
+    raise ConnectorError(f"passerby {words[0]} {words[1]}: {printed}")
