@@ -21,6 +21,8 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.cameras import with_changes
 from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
+from pipeline.config.edits_of_run import cameras_of_edits
+from pipeline.config.kept_cameras import with_kept_cameras
 from pipeline.config.places import warn_of_rules
 from pipeline.config.plan import check_values, make_plan
 from pipeline.config.plugins import check_outside
@@ -130,7 +132,7 @@ def run(overrides: list[str]) -> int:
             max_bytes = round(config.log.max_mb * 1e6)
             log_to_file(Path(config.log.file), max_bytes=max_bytes, num_files=config.log.files)
         changed = CameraBook(Path(config.output_dir)).changed() if config.resume else ChangedCameras()
-        config = with_added(config, changed)
+        config = with_added(with_kept_cameras(config, cameras_of_edits(config), changed), changed)
         plan = with_changes(make_plan(config), changed)
         _check_pose(overrides, plan)
         plan = _check(config, plan)
