@@ -59,7 +59,9 @@ LIBRARIES: dict[str, set[str]] = {
     "connectors.counting": {"numpy", "pyarrow", "yaml"},
     "connectors.kafka": {"numpy", "kafka", "msgspec"},
     "connectors.console": {"numpy", "cv2", "yaml", "websockets", "PIL"}
-    | {"argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"},
+    | {"argon2", "fastapi", "itsdangerous", "pydantic", "pyotp", "starlette", "uvicorn"},
+    "connectors.console.sign_in": {"authlib", "cv2", "fastapi", "httpx2", "itsdangerous", "joserfc", "numpy"}
+    | {"pydantic", "pyotp", "starlette", "yaml"},
     "connectors.synthetic": {*ARRAYS, "anny", "av", "rich", "torch", "warp"},
 }
 """Third-party packages that each may import. The longest prefix decides; the standard library is always allowed."""

@@ -20,6 +20,7 @@ from connectors.console.app_state import AppState, AtRest
 from connectors.console.camera.monitor import FEED
 from connectors.console.server import make_server
 from connectors.console.settings import URL_FILE, Settings, is_loopback
+from connectors.console.sign_in.ways import SECRET, Ways
 from connectors.console.store.accounts import Accounts
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
@@ -108,6 +109,8 @@ def _announcement(settings: Settings, accounts: Accounts, port: int) -> str:
     if settings.is_open:
         text = f"console: {url} (open without a login, reachable from this machine only)\n"
     else:
+        if not settings.ways.local_accounts:
+            return f"console: {url}\n"
         given = _given_password()
         password = accounts.make_first(given)
         text = f"console: {url}\n"
@@ -166,6 +169,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         keep_pictures_s=parsed.keep_pictures_hours * 3600,
         max_picture_bytes=round(parsed.max_pictures_gb * 1e9),
         is_live=parsed.with_parent,
+        ways=Ways.of_arguments(local_accounts=parsed.local_accounts, oidc=parsed.oidc, proxy=parsed.proxy),
     )
 
 
@@ -231,6 +235,9 @@ def make_parser() -> argparse.ArgumentParser:
     add("--accounts", metavar="FILE", help="file of users, to share between runs; default: in the output folder")
     add("--certificate", metavar="PEM", help="serve over TLS with this certificate")
     add("--certificate-key", metavar="PEM", help="key of the certificate")
+    add("--no-local-accounts", dest="local_accounts", action="store_false", help="nobody logs in with a password")
+    add("--oidc", metavar="YAML", help=f"sign in at a provider, as sink.console.oidc; its secret in {SECRET}")
+    add("--proxy", metavar="YAML", help="believe the headers of a proxy, as sink.console.proxy")
     add("--session-hours", type=float, default=12.0, help="a session ends after this; default %(default)s")
     add("--keep-pictures-hours", type=float, default=168.0, help="delete pictures after this; default %(default)s")
     add("--max-pictures-gb", type=float, default=2.0, help="size of all pictures together; default %(default)s")

@@ -3,10 +3,11 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.alerting.picture_store import FILE as ALERT_PICTURES
 from connectors.alerting.picture_store import AlertPictureStore
@@ -23,11 +24,15 @@ from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
+from connectors.console.watchlist.pictures import EnrolledPictures, Uploads
 from connectors.recording.store import RecordingStore
 from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
-from pipeline.ledger.corrections.apply import Forget
+from pipeline.ledger.corrections.apply import Forget, apply_pending
 from pipeline.ledger.ledger import is_being_written
+
+if TYPE_CHECKING:
+    from connectors.console.sign_in.oidc import OidcProvider
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +77,24 @@ class AppState:
         self.site_file = SiteReader(settings.output_dir)
         self.ledger_view = LedgerView(self.ledger_path, self.site_file)
         self.accounts = accounts
-        self.sessions = Sessions(self.accounts, max_age_s=settings.session_s, is_open=settings.is_open)
+        self.provider = _provider(settings)
+        page_url = (settings.ways.oidc and settings.ways.oidc.page_url) or ""
+        self.sessions = Sessions(
+            self.accounts,
+            max_age_s=settings.session_s,
+            is_open=settings.is_open,
+            is_tls=settings.certificate is not None or page_url.startswith("https:"),
+            ways=settings.ways,
+            provider=self.provider,
+        )
         self.notes = NotesStore(settings.folder / "journal.sqlite", self.ledger_path)
         self.pictures = PictureStore(
             settings.folder / "pictures.sqlite",
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
+        self.enrolled = EnrolledPictures(settings.folder / "enrolled.sqlite")
+        self.uploads = Uploads()
         self._alert_pictures: AlertPictureStore | None = None
         self._recording: RecordingStore | None = None
         self._rules: RuleStore | None = None
@@ -102,7 +118,18 @@ class AppState:
             ConnectorError: If the ledger cannot be written.
         """
         with self._submitting:  # after the run, commands are applied here, one at a time
-            return submit_command(self.ledger_path, command, None if self._at_rest is None else self._at_rest.forget)
+            return submit_command(self.ledger_path, command, self._forget)
+
+    @property
+    def _forget(self) -> Forget | None:
+        return None if self._at_rest is None else self._at_rest.forget
+
+    def _expire(self) -> None:
+        """After a run, take people off the watch-list whose time is over; a run does so itself."""
+        ends = [each.listing.expires_at for each in self.ledger_view.listed()]
+        if any(end is not None and end <= time.time() for end in ends) and not self.is_live:
+            with self._submitting:
+                apply_pending(self.ledger_path, self._forget)
 
     def films(self) -> list[Path]:
         """Return the films that a run wrote at its end; an erasure deletes them."""
@@ -179,7 +206,9 @@ class AppState:
         return self.pictures.drop(gone)
 
     def tidy(self) -> int:
-        """Delete pictures that are too old or too many, and orphans; return the number of orphans deleted."""
+        """Delete what is too old or too much, and orphans; return the number of orphaned pictures deleted."""
+        self._expire()
+        self.enrolled.keep_only(self.ledger_view.kept_parts)
         self.pictures.tidy()
         old = self.pictures.parts(older_than_s=ORPHAN_AGE_S)
         orphans = [part for part in old if self.ledger_view.person_of(part) == NOBODY]
@@ -191,6 +220,16 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
+        self.enrolled.close()
         for opened in (self._alert_pictures, self._recording, self._rules):
             if opened is not None:
                 opened.close()
+
+
+def _provider(settings: Settings) -> "OidcProvider | None":
+    """Return the provider at which users sign in; its packages are an extra, so they are imported only here."""
+    if settings.ways.oidc is None:
+        return None
+    from connectors.console.sign_in.oidc import OidcProvider
+
+    return OidcProvider(settings.ways.oidc)

@@ -1,9 +1,10 @@
 """Settings of the page's server, checked."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.console.sign_in.ways import Ways
 from pipeline.core.errors import ConfigError
 
 URL_FILE = "open_at.txt"
@@ -32,9 +33,11 @@ class Settings:
         keep_pictures_s: Seconds that pictures of sightings are kept.
         max_picture_bytes: Size of all pictures and clips together, bytes.
         is_live: The page belongs to a run, which applies the correction commands.
+        ways: The ways to sign in.
 
     Raises:
-        ConfigError: If a value is out of range, or the page is open on an address other than loopback.
+        ConfigError: If a value is out of range, the page is open on an address other than loopback, or it is open and
+            somebody should sign in.
     """
 
     output_dir: Path
@@ -49,12 +52,15 @@ class Settings:
     keep_pictures_s: float = 7 * 86400.0
     max_picture_bytes: int = 2_000_000_000
     is_live: bool = False
+    ways: Ways = field(default_factory=Ways)
 
     def __post_init__(self) -> None:
         if self.is_open and not is_loopback(self.host):
             raise ConfigError(
                 f"console.open: expected false on {self.host}, got true; set open=false, or host=127.0.0.1"
             )
+        if self.is_open and self.ways != Ways():
+            raise ConfigError("console.open: expected false with oidc, proxy or local_accounts=false; set open=false")
         if (self.certificate is None) != (self.certificate_key is None):
             raise ConfigError("console.certificate: expected a certificate and its key, got one of them; give both")
         for path in (self.certificate, self.certificate_key):

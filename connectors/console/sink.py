@@ -1,19 +1,22 @@
 """The page beside a run: starts its server with the run and stops it with the run.
 
-Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous (extra ``console``).
+Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous, pyotp (extra ``console``).
 Guarantee: the page reads all records from the ledger; this sink passes it none.
 When slow: the pipeline is not affected, because the server is a separate process.
 Secrets: see ``connectors.console``.
 """
 
 import logging
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from connectors.console.settings import URL_FILE, Settings
+from connectors.console.sign_in.ways import Ways, arguments_of
 from pipeline.core import Record
 from pipeline.core.errors import ConfigError
 
@@ -48,6 +51,9 @@ class ConsoleSink:
         session_hours: Hours after which a session ends.
         keep_pictures_hours: Hours after which pictures of sightings are deleted.
         max_pictures_gb: Size of all pictures together, GB; the oldest are deleted above it.
+        local_accounts: Whether users may log in with a password.
+        oidc: See ``OidcSettings``; None: no provider.
+        proxy: See ``ProxySettings``; None: no proxy.
 
     Raises:
         ConfigError: If an argument is not valid, or the server does not start.
@@ -67,6 +73,9 @@ class ConsoleSink:
         session_hours: float,
         keep_pictures_hours: float,
         max_pictures_gb: float,
+        local_accounts: bool,
+        oidc: Mapping[str, Any] | None,
+        proxy: Mapping[str, Any] | None,
     ) -> None:
         settings = Settings(
             output_dir=Path(output_dir).absolute(),
@@ -76,6 +85,7 @@ class ConsoleSink:
             is_open=open,
             certificate=Path(certificate) if certificate else None,
             certificate_key=Path(certificate_key) if certificate_key else None,
+            ways=Ways.of(local_accounts=local_accounts, oidc=oidc, proxy=proxy),
         )
         self._url_file = settings.folder / URL_FILE
         options = {
@@ -92,6 +102,8 @@ class ConsoleSink:
         self._command = [sys.executable, "-m", "connectors.console", "--with-parent"]
         self._command += [f"{name}={value}" for name, value in options.items() if value is not None]
         self._command += [f"--name={name}" for name in names] + ([] if open else ["--login"])
+        ways, self._variables = arguments_of(local_accounts=local_accounts, oidc=oidc, proxy=proxy)
+        self._command += ways
         self._server: subprocess.Popen[bytes] | None = None
         self._start()
 
@@ -122,7 +134,13 @@ class ConsoleSink:
 
     def _launch(self) -> None:
         self._started_at = time.monotonic()
-        self._server = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+        self._server = subprocess.Popen(
+            self._command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **self._variables},
+        )
 
     def _start(self) -> None:
         self._url_file.unlink(missing_ok=True)

@@ -137,6 +137,11 @@ class StreamClock(Generic[Item]):
         """The newest gaps."""
         return tuple(self._gaps)
 
+    @property
+    def shift_s(self) -> float:
+        """Seconds by which the times are later than absolute stamps, since the clock behind these went back."""
+        return self._origin - self._zero
+
     def go_on(self, at: float) -> None:
         """Let all times be later than ``at``, Unix seconds; before the first frame of another opening."""
         self._last = at

@@ -131,6 +131,10 @@ class MaskedSource:
             self._drawn_hw = self._drawn_hw or frame.size_hw
             yield replace(frame, image=masked(frame.image, self._masks, self._drawn_hw))
 
+    def keep(self, size_hw: tuple[int, int]) -> None:
+        """Learn the size of the first frame, which another process read; height and width, pixels."""
+        self._drawn_hw = size_hw
+
     def resume(self, stamp: FrameStamp) -> None:
         """Let the frames continue after ``stamp``."""
         self._source.resume(stamp)

@@ -1,7 +1,8 @@
 """Publishes a camera to Kafka: ``passerby publish --camera east --source /a/east.mp4``.
 
 Everything that the pipeline can read can be published: a file, a folder of images, ``rtsp://…``, a device number,
-``world://…``, or a block ``{uri: …, …}`` with options of the source.
+``world://…``, or a block ``{uri: …, …}`` with options of the source. What is under the masks of ``site.masks``, as in
+``site=mine``, is never sent.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from connectors.kafka.frame_publisher import FramePublisher
 from connectors.kafka.preflight import why_not, writing
 from connectors.kafka.topics import TopicSpec, ensure_topics
 from connectors.pictures.encoded_image import Encoding
+from pipeline.camera.privacy_mask import parse_masks
+from pipeline.config.cameras import masked_source
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import build_source
 from pipeline.core import Frame, FrameStamp, Source
@@ -47,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--repeat: expected --as-live beside it, because the times of a recording would go back")
     try:
         config = load_config(["site=empty", *parsed.overrides])
-        source: Source = build_source(parsed.camera, _camera(parsed.source), config.source, key="--source")()
+        camera, masks = _camera(parsed.source), parse_masks(config.site.masks)
+        make_source = build_source(parsed.camera, camera, config.source, key="--source")
+        source = masked_source(parsed.camera, camera, make_source, masks.get(parsed.camera, ()))()
         source.check()
         servers, topic, query = split_uri(parsed.to, "--to")
         options = client_options(servers, config.source["kafka"]["security"], "source.kafka")

@@ -101,6 +101,11 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
             troubles.append(f"camera {camera_id}: nothing is recorded now: {camera['unrecorded']}")
         if not reason and camera.get("view_now"):
             troubles.append(f"camera {camera_id}: its view is {camera['view_now']}")
+    if status["match"].get("is_silent"):
+        troubles.append("match: its process does not answer")
+    for stage, busy in status.get("busy", {}).items():
+        if number := busy.get("num_silent"):
+            troubles.append(f"{stage}: {number} of its processes do not answer")
     for name, sink in status["match"].get("sinks", {}).items():
         if sink["refusal"]:
             troubles.append(f"sink {name}: {sink['num_waiting']} records wait: {sink['refusal']}")

@@ -44,7 +44,7 @@ def plan_cameras(config: PipelineConfig) -> PlannedCameras:
                 camera_id,
                 camera,
                 config.source,
-                _masked(
+                masked_source(
                     camera_id,
                     camera,
                     build_source(camera_id, camera, config.source, allow=config.allow_plugins),
@@ -110,10 +110,14 @@ def check_camera_names(site: SiteConfig) -> None:
             )
 
 
-def _masked(
+def masked_source(
     camera_id: str, camera: object, make_source: Callable[[], Source], masks: Sequence[Mask]
 ) -> Callable[[], Source]:
-    """Return a factory of a source whose frames are covered by these masks."""
+    """Return a factory of a source whose frames are covered by these masks.
+
+    Raises:
+        ConfigError: If there are masks and the camera is recorded as it is.
+    """
     if masks and parse_camera(camera).record is not None:
         raise ConfigError(
             f"site.cameras.{camera_id}.record: records what site.masks.{masks[0].name} covers; leave one of them out"

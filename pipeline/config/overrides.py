@@ -20,7 +20,7 @@ from hydra.errors import HydraException
 from pipeline.core.errors import ConfigError
 
 DICTIONARIES = (
-    *("sites", "site.cameras", "site.zones", "site.lines", "site.masks", "site.truth"),
+    *("sites", "site.cameras", "site.zones", "site.lines", "site.masks", "site.camera_groups", "site.truth"),
     *("enrol", "alerts.watchlist.people"),
     *(f"runtime.{kind}.resources" for kind in ("camera", "detect", "pose", "embed", "match")),
 )

@@ -22,6 +22,10 @@ class EditsFile:
         self._looked_at = float("-inf")
         self._seen: tuple[int, int] | None = None
 
+    def look_again(self) -> None:
+        """Take what is there for new: something that it depends on has changed."""
+        self._seen = None
+
     def new_text(self) -> str | None:
         """Return the text of the file if it was written since the last call; None if not, or not looked at yet."""
         now = time.monotonic()

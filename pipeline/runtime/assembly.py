@@ -8,7 +8,7 @@ from contextlib import closing
 from pipeline.camera.detection import letterbox
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, ReidError
-from pipeline.embedding.enrolment import MIN_SCORE, enrolment_tracklet, framed
+from pipeline.embedding.enrolment import MIN_SCORE, enrolment_tracklet, framed, judge
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import Cameras, InlineProcesses, RayProcesses
 from pipeline.runtime.running_pipeline import RunningPipeline
@@ -94,13 +94,16 @@ async def _enrol(plan: Plan, pipeline: RunningPipeline) -> None:
 
 
 async def _warn_of_pictures(name: str, pictures: Sequence[Frame], plan: Plan, pipeline: RunningPipeline) -> None:
-    """Warn of pictures in which no person is found."""
-    found = [await pipeline.detect(letterbox(framed(picture), plan.input_hw)) for picture in pictures]
-    poor = [number for number, people in enumerate(found, start=1) if max(people.scores, default=0.0) < MIN_SCORE]
+    """Warn of pictures that show no person, or show the person badly."""
+    poor = []
+    for number, frame in enumerate(map(framed, pictures), start=1):
+        people = await pipeline.detect(letterbox(frame, plan.input_hw))
+        faults = judge(frame.image, people.boxes_xyxy[people.scores >= MIN_SCORE].tolist()).faults
+        poor += [f"number {number}: {', '.join(faults)}"] if faults else []
     if poor:
         logger.warning(
-            "enrol.%s: no person is found in %d of %d pictures (%s, by name); they are used all the same, and may keep "
-            "the person from being recognised: replace them by pictures of one whole person",
+            "enrol.%s: %d of %d pictures, by name, are poor (%s); they are used all the same, and may keep the person "
+            "from being recognised: replace them",
             *(name, len(poor), len(pictures)),
-            ", ".join(f"number {number}" for number in poor[:10]),
+            "; ".join(poor[:10]),
         )

@@ -81,7 +81,7 @@ async def supervise(
                 *(_status(pipeline, camera_id, latest[camera_id], run) for camera_id, run in runs.items())
             )
             latest.update(zip(runs, statuses, strict=True))
-            match = await _within(pipeline.match_status(), STATUS_S) or match
+            match = await _within(pipeline.match_status(), STATUS_S) or replace(match, is_silent=True)
             if match.epoch != epoch:
                 epoch = match.epoch
                 reported.clear()

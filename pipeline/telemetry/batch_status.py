@@ -14,12 +14,14 @@ class BatchStatus:
         waiting: Of those that it was asked for, how many wait.
         calls: How often its network was called with so many frames, crops or clips at once; empty if the plug-in does
             not count.
+        num_silent: Actors whose process does not answer; of theirs, the other values are those of the last answer.
     """
 
     busy_s: float = 0.0
     items: int = 0
     waiting: int = 0
     calls: Mapping[int, int] = field(default_factory=dict)
+    num_silent: int = 0
 
     def __add__(self, other: "BatchStatus") -> "BatchStatus":
         """Return the status of two actors together."""
@@ -29,6 +31,7 @@ class BatchStatus:
             self.items + other.items,
             self.waiting + other.waiting,
             {size: self.calls.get(size, 0) + other.calls.get(size, 0) for size in sizes},
+            self.num_silent + other.num_silent,
         )
 
     @property

@@ -1,10 +1,15 @@
 """The status of the match actor."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pipeline.core.records.clock_offset import ClockOffset
 from pipeline.core.records.sink_report import SinkReport
+
+NUM_FRESH = 1000
+"""Newest sightings over which the status reports freshness. More react later to a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class MatchStatus:
         clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
         sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
+        is_silent: Its process does not answer; the other values are those of its last answer.
     """
 
     num_identities: int = 0
@@ -50,3 +56,10 @@ class MatchStatus:
     clock_offsets: tuple[ClockOffset, ...] = ()
     sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""
+    is_silent: bool = False
+
+
+def freshness_p95_s(latencies_s: deque[float]) -> float | None:
+    """Return the 95th percentile of the newest latencies, seconds; None before the first."""
+    newest = sorted(islice(reversed(latencies_s), NUM_FRESH))
+    return newest[int(0.95 * (len(newest) - 1))] if newest else None

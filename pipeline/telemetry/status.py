@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from pipeline.telemetry.tasks import end
 EVERY_S = 1.0
 """Seconds between two writes. The operator's page shows a status that is up to so old."""
 SILENT_S = 5.0
-"""Seconds to wait for the matcher and the batch actors, which may be busy. Longer: a hung one stops the file longer."""
+"""Seconds to wait for the matcher and the batch actors, which may be busy. Longer: a hung one delays the file more."""
 
 logger = logging.getLogger(__name__)
 
@@ -88,15 +88,10 @@ async def write_status(folder: Path, pipeline: Watched, disk: Callable[[], DiskS
         disk: Returns what the run takes of its disk.
     """
     path = folder / "status.json"
-    speeds: dict[str, _Speed] = {}
+    answers = _Answers(pipeline)
     while True:
-        try:
-            written = {**await _status_of(pipeline, speeds), "disk": asdict(disk())}
-        except (ProcessLostError, TimeoutError) as error:
-            logger.debug("%s waits: %s", path.name, error)  # the supervisor reports it
-        else:
-            if not _write(path, written):
-                return
+        if not _write(path, {**await answers.ask(), "disk": asdict(disk())}):
+            return
         await asyncio.sleep(EVERY_S)
 
 
@@ -115,47 +110,73 @@ class _Speed:
         return self.fps
 
 
-async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
-    cameras = {}
-    now = dict(pipeline.cameras)
-    match, busy, *statuses = await asyncio.gather(  # together: one that hangs delays the others by its own limit only
-        asyncio.wait_for(pipeline.match_status(), SILENT_S),
-        _busy(pipeline),
-        *(_camera_status(camera) for camera in now.values()),
-    )
-    for camera_id, status in zip(now, statuses, strict=True):
-        speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
-        cameras[camera_id] = {**asdict(status), "fps": speed.update(status.frames_processed)}
-    return {
-        "at": time.time(),
-        "cameras": cameras,
-        "removed_cameras": {camera_id: asdict(status) for camera_id, status in pipeline.removed.items()},
-        "match": asdict(match),
-        "busy": busy,
-    }
+class _Answers:
+    """Asks the parts of a pipeline for their status. Of one that does not answer it keeps what was known.
 
+    Args:
+        pipeline: The pipeline.
+    """
 
-async def _camera_status(camera: WatchedCamera) -> CameraStatus:
-    try:
-        return await asyncio.wait_for(camera.status(), EVERY_S)
-    except TimeoutError:
-        return CameraStatus(is_silent=True)
-    except ProcessLostError as error:
-        return CameraStatus(error=str(error))
+    def __init__(self, pipeline: Watched) -> None:
+        self._pipeline = pipeline
+        self._cameras: dict[str, CameraStatus] = {}
+        self._speeds: dict[str, _Speed] = {}
+        self._match = MatchStatus()
+        self._busy: dict[tuple[str, int], BatchStatus] = {}
 
+    async def ask(self) -> dict[str, Any]:
+        """Return the content of the file; all are asked together, so one that hangs delays it by its own limit only."""
+        cameras = dict(self._pipeline.cameras)
+        stages = {
+            stage: tuple(actors) for stage, actors in self._pipeline.busy.items()
+        }  # changes as cameras come and go
+        self._match, busy, *statuses = await asyncio.gather(
+            self._ask_match(),
+            asyncio.gather(*(self._ask_stage(stage, actors) for stage, actors in stages.items())),
+            *(self._ask_camera(camera_id, camera) for camera_id, camera in cameras.items()),
+        )
+        self._cameras = dict(zip(cameras, statuses, strict=True))
+        return {
+            "at": time.time(),
+            "cameras": {camera_id: self._with_speed(camera_id) for camera_id in cameras},
+            "removed_cameras": {camera_id: asdict(status) for camera_id, status in self._pipeline.removed.items()},
+            "match": asdict(self._match),
+            "busy": dict(zip(stages, busy, strict=True)),
+        }
 
-async def _busy(pipeline: Watched) -> dict[str, dict[str, Any]]:
-    """Return the status of each stage, over all its actors that answer; ``calls`` has sizes as text, as JSON does."""
-    stages = {stage: tuple(actors) for stage, actors in pipeline.busy.items()}  # changes as cameras come and go
-    return dict(zip(stages, await asyncio.gather(*map(_stage, stages.values())), strict=True))
+    def _with_speed(self, camera_id: str) -> dict[str, Any]:
+        status = self._cameras[camera_id]
+        speed = self._speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
+        return {**asdict(status), "fps": speed.update(status.frames_processed)}
 
+    async def _ask_match(self) -> MatchStatus:
+        try:
+            return await asyncio.wait_for(self._pipeline.match_status(), SILENT_S)
+        except (TimeoutError, ProcessLostError):
+            return replace(self._match, is_silent=True)
 
-async def _stage(actors: Sequence[Callable[[], Awaitable[BatchStatus]]]) -> dict[str, Any]:
-    asked = (asyncio.wait_for(busy(), SILENT_S) for busy in actors)
-    replies = await asyncio.gather(*asked, return_exceptions=True)
-    together = sum((reply for reply in replies if isinstance(reply, BatchStatus)), BatchStatus())
-    calls = {str(size): count for size, count in together.calls.items()}
-    return {**asdict(together), "calls": calls, "mean_call": together.mean_call}
+    async def _ask_camera(self, camera_id: str, camera: WatchedCamera) -> CameraStatus:
+        known = self._cameras.get(camera_id, CameraStatus())
+        try:
+            return await asyncio.wait_for(camera.status(), EVERY_S)
+        except TimeoutError:
+            return replace(known, is_silent=True)
+        except ProcessLostError as error:
+            return replace(known, error=str(error))
+
+    async def _ask_stage(self, stage: str, actors: Sequence[Callable[[], Awaitable[BatchStatus]]]) -> dict[str, Any]:
+        """Return the status of a stage over all its actors; ``calls`` has sizes as text, as JSON does."""
+        asked = (self._ask_actor((stage, number), busy) for number, busy in enumerate(actors))
+        together = sum(await asyncio.gather(*asked), BatchStatus())
+        calls = {str(size): count for size, count in together.calls.items()}
+        return {**asdict(together), "calls": calls, "mean_call": together.mean_call}
+
+    async def _ask_actor(self, key: tuple[str, int], busy: Callable[[], Awaitable[BatchStatus]]) -> BatchStatus:
+        try:
+            self._busy[key] = await asyncio.wait_for(busy(), SILENT_S)
+        except (TimeoutError, ProcessLostError):
+            return replace(self._busy.get(key, BatchStatus()), num_silent=1)
+        return self._busy[key]
 
 
 def _write(path: Path, written: dict[str, Any]) -> bool:

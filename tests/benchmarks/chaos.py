@@ -6,22 +6,23 @@
 Two cameras by RTSP and two by Kafka show the demo's rendered world in turns (``turn=60`` seconds, and some of the empty
 place). The run is first left alone for ``undisturbed=3`` turns, then another run is disturbed for ``seconds``. Faults
 are drawn from a bag that holds each kind once, at random moments, ``every=25`` seconds on average; none begins in the
-last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hits other moments. ``tests/support`` has
-the detector, which costs next to nothing: the embedder and everything else is the program's own.
+last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hits other moments. The program is as it
+ships, but that it leaves out no part of a track for its poor pictures: so a part that lacks is a part that was lost.
 
 The folder ``out`` (outputs/chaos) gets ``faults.jsonl``, a line for each fault with when it began and ended and when
-every camera was followed again; ``chaos.png``, the same as a picture; ``figures.json``; the folder of the run, and the
-logs of both runs. With ``every=inf`` nothing happens, which shows what the judge says of a run that is left alone. The
-exit code is 1, and a line says what is wrong, if
+every camera was followed again; ``chaos.png``, the same as a picture; ``figures.json``; the folders and the logs of
+both runs, and in ``watch.json`` what ``status.json`` said. With ``every=inf`` nothing happens, which shows what the
+judge says of a run that is left alone. The exit code is 1, and a line says what is wrong, if
 
 - a camera is not followed at the end, or the run does not stop in order;
+- a part of a track lacks before its last one;
 - somebody is lost: missing for 3 s in a row where the undisturbed run saw them in every turn, at a time that is not
-  stated as blind. Blind is when ``status.json`` says that a camera had less than half of its frames, or says nothing.
-  The 5 s before that count too, with the parts of tracks that were not complete, and the 4 s after it, until there are
-  tracks again. Nobody is missing while the camera has a sighting of which the truth does not tell whom it shows. Where
-  less than a fifth of the time is left to judge, that is wrong by itself;
-- a sighting is twice, or lacks, in the ledger, in ``sightings.jsonl`` or in the topic, by its key; or the hashes of the
-  ledger are wrong;
+  stated as blind. Who is missing is in no box of a sighting. Blind is when ``status.json`` says that a camera had less
+  than half of its frames, or says nothing. The 5 s before that count too, with the parts of tracks that were not
+  complete, and the 4 s after it, until there are tracks again. Where less than a fifth of the time is left to judge,
+  that is wrong by itself;
+- a sighting is twice, or lacks, in the ledger, in ``sightings.jsonl``, among the boxes of ``mot`` or in the topic; or
+  the hashes of the ledger are wrong;
 - memory, threads or descriptors of all processes of the run are larger in the last quarter than in the second by more
   than 15 % and a little (runs of at least four minutes);
 - ids kept are below 95 % of the undisturbed run's. They are the share of sightings whose number is that of their
@@ -108,9 +109,9 @@ def words_for(feed: Feed, runtime: str, name: str) -> list[str]:
     cameras = ", ".join(f"{camera_id}: '{uri}'" for camera_id, uri in feed.addresses().items())
     topics = [f"sink.kafka.topics.{kind}={name}.{kind}" for kind in ("sightings", "corrections", "alerts")]
     return [
-        *("site=demo", f"site.cameras={{{cameras}}}", "site.truth=null", f"runtime={runtime}", "sink=[jsonl,kafka]"),
-        *("detector=passerby", "detector._target_=moving_people.MovingPeopleDetector", "allow_plugins=[moving_people]"),
-        *(f"sink.kafka.servers={feed.servers}", *topics, "disk.min_free_gb=0.001"),
+        *("site=demo", f"site.cameras={{{cameras}}}", "site.truth=null", f"runtime={runtime}"),
+        *("detector=passerby", "sink=[jsonl,mot,kafka]"),
+        *(f"sink.kafka.servers={feed.servers}", *topics, "disk.min_free_gb=0.001", "embed.min_quality=0"),
         *(["runtime.silent_s=10", "runtime.max_restarts=1000"] if runtime == "ray" else []),
     ]
 
@@ -136,7 +137,8 @@ def leave_alone(feed: Feed, words: list[str], out: Path, cluster: Cluster | None
             raise SystemExit("this machine is too busy: there is nothing to compare with")
         if code != 0 or job.ends:
             raise SystemExit(f"the undisturbed run ended with {code}, {job.ends}; see {out / 'plain.log'}")
-        return Undisturbed(sightings_of(feed, job.output / "ledger.sqlite"), first_s, num_turns)
+        shutil.copytree(job.output, out / "plain", dirs_exist_ok=True)
+        return Undisturbed(sightings_of(feed, job.output), first_s, num_turns)
 
 
 def disturb(
@@ -189,6 +191,7 @@ def disturb(
     ended_at = time.time()
     watch.close()
     code = job.stop(STOP_S)
+    watch.save(out / "watch.json")
     draw(out / "chaos.png", watch, log, began_at)
     return judge(feed, job, watch, "chaos.sightings", (began_at, ended_at), undisturbed, is_back, code)
 

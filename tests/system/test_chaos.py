@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from apache_kafka import kafka_home
 from chaos_run.feed import FPS
-from chaos_run.sightings import UNCLEAR, Missing, Seen, always_seen, ids_kept, missing
+from chaos_run.sightings import Missing, Seen, always_seen, ids_kept, missing
 from running import ROOT, environment
 
 PERIOD_S = 30
 
 
 def seen(first_s: float, last_s: float, person: int = 1, identity: int = 1) -> Seen:
-    return Seen("west", person, identity, round(first_s * FPS), round(last_s * FPS))
+    frames = range(round(first_s * FPS), round(last_s * FPS) + 1)
+    return Seen("west", person, identity, tuple((frame, frozenset({person})) for frame in frames))
 
 
 def test_somebody_is_lost_who_is_missing_for_three_seconds_in_which_the_camera_was_followed() -> None:
@@ -27,8 +28,8 @@ def test_somebody_is_lost_who_is_missing_for_three_seconds_in_which_the_camera_w
     broken = [seen(62, 66), seen(70, 72)]
     assert missing(broken, expected, PERIOD_S, watched, 3) == ([Missing("west", 1, 67, 69)], 3, 11)
     assert missing(broken, expected, PERIOD_S, watched, 4) == ([], 3, 11)
-    unclear = seen(68, 68, UNCLEAR)
-    assert missing([*broken, unclear], expected, PERIOD_S, watched, 3) == ([], 2, 11)
+    shared = Seen("west", 2, 2, ((68 * FPS, frozenset({1, 2})),))  # a box that shows two people
+    assert missing([*broken, shared], expected, PERIOD_S, watched, 3) == ([], 2, 11)
     watched["west"] -= {68}
     assert missing(broken, expected, PERIOD_S, watched, 3) == ([], 2, 10)
 

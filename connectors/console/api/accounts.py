@@ -7,24 +7,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import Field
 
-from connectors.console.api.permissions import Administrator, Viewer, visitor_of
+from connectors.console.api.permissions import Administrator, Anyone, Viewer, visitor_of
 from connectors.console.api.sessions import Sessions, cookie_name
 from connectors.console.api.throttle import FREE_TRIES_OF_ADDRESS, MAX_REMEMBERED, Throttle
-from connectors.console.store.accounts import MIN_PASSWORD, Accounts, Role, User
+from connectors.console.store.accounts import MIN_PASSWORD, NAME, Accounts, Role, User
 from connectors.console.store.notes import NotesStore
 from pipeline.core.errors import ConfigError
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{NAME}$")]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
+NEEDS = "x-needs"
+"""Header of a refused login: what it lacks."""
 Number = Annotated[int, Path(ge=0, le=2**62)]
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Name and password of a login."""
+    """Name and password of a login, and the code of a user who has a second factor."""
 
     name: Name
     password: Password
+    code: Annotated[str, Field(max_length=64)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,12 @@ class AccountRoutes:
         accounts: Users and tokens.
         sessions: Cookies.
         notes: Writes the audit.
-        cookie_is_secure: Whether the page is served over TLS.
     """
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, notes: NotesStore, *, cookie_is_secure: bool) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions, notes: NotesStore) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._notes = notes
-        self._cookie_is_secure = cookie_is_secure
         self._throttle = Throttle()
         self._address_throttle = Throttle(free_tries=FREE_TRIES_OF_ADDRESS)
         # Addresses from which a user has logged in: others who guess the name's password do not lock these out.
@@ -79,6 +80,7 @@ class AccountRoutes:
         router = APIRouter(prefix="/api", tags=["accounts"])
         add = router.add_api_route
         add("/login", self.log_in, methods=["POST"], summary="Log in; sets the session cookie")
+        add("/sign-in", self.ways, methods=["GET"], summary="Get the ways to sign in; needs no login")
         add("/logout", self.log_out, methods=["POST"], summary="End all of your sessions")
         add("/me", self.me, methods=["GET"], summary="Get your user and the CSRF token of your session")
         add("/me/password", self.change_password, methods=["POST"], summary="Change your password")
@@ -92,31 +94,31 @@ class AccountRoutes:
 
     def log_in(self, request: Request, response: Response, credentials: Credentials) -> dict[str, Any]:
         """Log in; after a few failures each further attempt must wait."""
+        if not self._sessions.ways.local_accounts:
+            raise HTTPException(403, "accounts with a password are switched off here; sign in at the provider")
         address = request.client.host if request.client else ""
         throttled = self._throttled(credentials.name, address)
         wait_s = max(throttle.wait_s(key) for throttle, key in throttled)
         if wait_s > 0:
             raise HTTPException(429, f"too many attempts; wait {wait_s:.0f} s", {"retry-after": str(int(wait_s) + 1)})
         user = self._accounts.log_in(credentials.name, credentials.password)
-        if user is None:
+        used: str | None = "password"
+        if user is not None and user.has_second_factor:
+            if not credentials.code:  # neither a failure nor a success: the throttle stays as it is
+                raise HTTPException(401, "expected a code too", {NEEDS: "code"})
+            used = self._accounts.second_factors.accept(user.name, credentials.code)
+        if user is None or used is None:
             for throttle, key in throttled:
                 throttle.failed(key)
-            self._notes.audit(credentials.name, "login refused", address)
-            raise HTTPException(401, "wrong name or password")
+            self._notes.audit(credentials.name, "login refused", address if user is None else f"{address}, wrong code")
+            raise HTTPException(401, "wrong name or password" if user is None else "wrong code, or used before")
         for throttle, key in throttled:
             throttle.succeeded(key)
         self._known[f"{user.name} {address}"] = None
         while len(self._known) > MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._notes.audit(user.name, "login", address)
-        response.set_cookie(
-            cookie_name(request.headers),
-            self._sessions.cookie(user),
-            httponly=True,
-            samesite="strict",
-            secure=self._cookie_is_secure,
-            path="/",
-        )
+        self._notes.audit(user.name, "login", f"{address}, recovery code" if used == "recovery code" else address)
+        self._sessions.set_cookie(request, response, user)
         return {"name": user.name, "role": user.role}
 
     def _throttled(self, name: str, address: str) -> list[tuple[Throttle, str]]:
@@ -125,12 +127,19 @@ class AccountRoutes:
         found = [(self._throttle, pair), (self._address_throttle, address)]
         return found if pair in self._known else [*found, (self._throttle, f"name {name}")]
 
-    def log_out(self, request: Request, response: Response, user: Viewer) -> dict[str, Any]:
+    def ways(self) -> dict[str, Any]:
+        """The ways to sign in: whether by name and password, and what the button to the provider names."""
+        ways = self._sessions.ways
+        return {"password": ways.local_accounts, "provider": ways.oidc.label if ways.oidc else None}
+
+    def log_out(self, request: Request, response: Response, visitor: Anyone) -> dict[str, Any]:
         """End all sessions of the user who asks."""
-        self._accounts.log_out(user.name)
-        self._notes.audit(user.name, "logout", "")
+        name = visitor.user.name
+        self._accounts.log_out(name)
+        self._notes.audit(name, "logout", "")
         response.delete_cookie(cookie_name(request.headers), path="/")
-        return {"name": user.name}
+        provider = self._sessions.provider
+        return {"name": name, "go_to": provider.release(name) if provider and visitor.user.is_external else None}
 
     def me(self, request: Request) -> dict[str, Any]:
         """The user who asks, and the CSRF token of the session."""
@@ -140,6 +149,9 @@ class AccountRoutes:
             **_shown(user),
             "csrf": visitor.csrf,
             "is_open": self._sessions.is_open and user.name == "demonstration",
+            "must_set_up": visitor.must_set_up,
+            "is_by_proxy": visitor.is_by_proxy,
+            "recovery_codes": self._accounts.second_factors.num_recovery_codes(user.name),
         }
 
     def change_password(self, user: Viewer, change: NewPassword) -> dict[str, Any]:
@@ -156,7 +168,7 @@ class AccountRoutes:
 
     def users(self, user: Administrator) -> list[dict[str, Any]]:
         """All users who may see no other cameras than the user who asks, sorted by name."""
-        return [_shown(each) for each in self._accounts.users() if _is_within(user, each.cameras)]
+        return [_shown(each) for each in self._accounts.users() if is_within(user, each.cameras)]
 
     def put_user(self, user: Administrator, name: Annotated[Name, Path()], new: NewUser) -> dict[str, Any]:
         """Add or change a user."""
@@ -202,8 +214,11 @@ class AccountRoutes:
     def make_token(self, user: Administrator, new: NewToken) -> dict[str, Any]:
         """Make an API token that acts for a user; it is shown only in this answer."""
         self._refuse_if_open(user)
-        if self._accounts.user(new.name) is None:
+        owner = self._accounts.user(new.name)
+        if owner is None:
             raise HTTPException(404, "there is no such user")
+        if owner.is_external:  # their rights can end while no page asks the provider
+            raise HTTPException(403, "expected a user with a password, got one whom another system signs in")
         self._check_may_change(user, new.name)
         self._notes.audit(user.name, "token made", f"{new.label} for {new.name} as {new.role}, {new.days:g} days")
         now = time.time()
@@ -225,7 +240,7 @@ class AccountRoutes:
             self._check_within(user, other.cameras)
 
     def _check_within(self, user: User, cameras: tuple[str, ...] | None) -> None:
-        if not _is_within(user, cameras):
+        if not is_within(user, cameras):
             raise HTTPException(403, "expected cameras that you may see, got others")
 
     def _refuse_if_open(self, user: User) -> None:
@@ -233,9 +248,16 @@ class AccountRoutes:
             raise HTTPException(403, "a page without a login cannot manage accounts; start it with one")
 
 
-def _is_within(user: User, cameras: tuple[str, ...] | None) -> bool:
+def is_within(user: User, cameras: tuple[str, ...] | None) -> bool:
+    """Return whether a user sees all of these cameras; None: all of the site."""
     return user.cameras is None or (cameras is not None and set(cameras) <= set(user.cameras))
 
 
 def _shown(user: User) -> dict[str, Any]:
-    return {"name": user.name, "role": user.role, "cameras": user.cameras}
+    return {
+        "name": user.name,
+        "role": user.role,
+        "cameras": user.cameras,
+        "second_factor": user.has_second_factor,
+        "is_external": user.is_external,
+    }

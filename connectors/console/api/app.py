@@ -27,6 +27,9 @@ from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
+from connectors.console.sign_in.oidc_routes import OidcRoutes
+from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
+from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
@@ -41,16 +44,20 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     """
     live = LiveRoutes(state, feed_key)
     is_tls = state.settings.certificate is not None
+    oidc = None if state.provider is None else OidcRoutes(state.provider, state.accounts, state.sessions, state.notes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(live.follow())
+        following = [asyncio.create_task(live.follow())]
+        if oidc is not None:
+            following.append(asyncio.create_task(oidc.follow()))
         try:
             yield
         finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
+            for task in following:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     app = FastAPI(
         title="Passerby",
@@ -67,7 +74,8 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     app.add_exception_handler(ConnectorError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     for routes in (
-        AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
+        AccountRoutes(state.accounts, state.sessions, state.notes),
+        SecondFactorRoutes(state.accounts, state.sessions, state.notes),
         AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures, state.settings.output_dir),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
         ClipRoutes(state.ledger_view, state.pictures, state.notes),
@@ -79,7 +87,9 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         HealthRoutes(state),
         PrivacyRoutes(state),
         RuleRoutes(state),
+        WatchlistRoutes(state),
         live,
+        *(() if oidc is None else (oidc,)),
         PageFiles(),
     ):
         app.include_router(routes.router())

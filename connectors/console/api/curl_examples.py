@@ -18,6 +18,8 @@ EXAMPLE_VALUES: dict[str, object] = {
     "one": 7,
     "two": 9,
     "keys": ["zone_dwell/7/12.5"],
+    "code": "123456",
+    "required_from": "operator",
     "key": "zone_dwell/7/12.5",
     "text": "waits for a friend",
     "rule": "zone_dwell",

@@ -63,6 +63,11 @@ class HealthRoutes:
             "overlaps": site.overlaps and [pair for pair in site.overlaps if all(map(user.sees, pair))],
             "transit_times": [each for each in site.transit_times if all(map(user.sees, each.get("between", ())))],
             "transits": self._transits(user),
+            "camera_groups": {
+                name: [camera_id for camera_id in cameras if user.sees(camera_id)]
+                for name, cameras in site.camera_groups.items()
+                if any(map(user.sees, cameras))
+            },
             "newest_at": self._state.ledger_view.newest_at(),
             "areas": {name: area for name, area in self._state.ledger_view.areas().items() if user.sees(name)},
             "is_live": self._state.is_live,

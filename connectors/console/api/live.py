@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 import logging
+import math
 import time
 
 from fastapi import APIRouter
@@ -11,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.console.api.sessions import Visitor
 from connectors.console.app_state import AppState
+from connectors.console.sign_in.proxy import CONNECTION_S, ProxyRefusedError
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ TIDY_EVERY_S = 60.0
 
 NOT_LOGGED_IN = 4401
 """Close code of a WebSocket without a login; 4000 to 4999 are for private use (RFC 6455, 7.4.2)."""
+
+COME_AGAIN = 4408
+"""Close code of a WebSocket that has lasted long enough: connect again, and be asked again who you are."""
 
 
 class LiveRoutes:
@@ -152,19 +157,30 @@ class LiveRoutes:
 
     async def _end_without_permission(self, socket: WebSocket, visitor: Visitor) -> None:
         """Close a connection as soon as its user logs out, is changed or removed, or the session or token expires."""
+        end_at = time.monotonic() + CONNECTION_S if visitor.is_by_proxy else math.inf
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            now = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
-            if now is None or now.user != visitor.user:
+            if time.monotonic() > end_at:
+                await socket.close(COME_AGAIN)
+                return
+            now = await asyncio.to_thread(self._known, socket)
+            if now is None or now.must_set_up or now.user != visitor.user:
                 await socket.close(NOT_LOGGED_IN)
                 return
 
+    def _known(self, socket: WebSocket) -> Visitor | None:
+        try:
+            return self._state.sessions.visitor(socket)
+        except ProxyRefusedError:
+            return None
+
     async def _visitor(self, socket: WebSocket) -> Visitor | None:
         """Accept the connection and return who asks; close it and return None without a login."""
-        visitor = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
+        visitor = await asyncio.to_thread(self._known, socket)
         await socket.accept()
-        if visitor is None:
+        if visitor is None or visitor.must_set_up:
             await socket.close(NOT_LOGGED_IN)
+            return None
         return visitor
 
 

@@ -7,15 +7,19 @@ from fastapi import Depends, HTTPException
 from starlette.requests import HTTPConnection
 
 from connectors.console.api.sessions import CSRF_HEADER, Sessions, Visitor
-from connectors.console.store.accounts import Role, User
+from connectors.console.sign_in.proxy import ProxyRefusedError
+from connectors.console.store.accounts import DEMONSTRATION, Role, User
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor:
-    """Return who asks; 401 without a login, 403 if a change lacks the session's CSRF token."""
+    """Return who asks; 401 without a login, 403 if a change lacks the CSRF token or a proxy is not believed."""
     sessions: Sessions = connection.app.state.sessions
-    visitor = sessions.visitor(connection.headers, connection.cookies)
+    try:
+        visitor = sessions.visitor(connection)
+    except ProxyRefusedError as refused:
+        raise HTTPException(403, str(refused)) from refused
     if visitor is None:
         raise HTTPException(401, "expected a login", {"www-authenticate": "Bearer"})
     if visitor.csrf is not None and connection.scope.get("method", "GET") not in SAFE:
@@ -25,7 +29,16 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
     return visitor
 
 
+def person_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
+    """Return the user who asks in a session, who may lack a second factor; 403 with a token or on an open page."""
+    if visitor.csrf is None or visitor.user == DEMONSTRATION or visitor.user.is_external:
+        raise HTTPException(403, "expected a user who has logged in with a password")
+    return visitor.user
+
+
 def _user_with(visitor: Visitor, role: Role) -> User:
+    if visitor.must_set_up:
+        raise HTTPException(403, "a second factor is required; set it up first")
     if not visitor.user.role.may(role):
         raise HTTPException(403, f"expected the role {role}, got {visitor.user.role}")
     return visitor.user
@@ -46,6 +59,8 @@ def administrator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
     return _user_with(visitor, Role.ADMINISTRATOR)
 
 
+Anyone = Annotated[Visitor, Depends(visitor_of)]
+Person = Annotated[User, Depends(person_of)]
 Viewer = Annotated[User, Depends(viewer_of)]
 Operator = Annotated[User, Depends(operator_of)]
 Administrator = Annotated[User, Depends(administrator_of)]

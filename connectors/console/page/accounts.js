@@ -5,28 +5,38 @@ import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { wallClock } from "./format.js";
 
 // Shows the login form; resolves after a login.
-export function login(root) {
+export async function login(root) {
+  const ways = await get("sign-in");
   return new Promise((resolve) => {
     const name = h("input", { autocomplete: "username", required: true, maxLength: 64 });
     const password = h("input", { type: "password", autocomplete: "current-password", required: true, maxLength: 200 });
+    const code = h("input", { autocomplete: "one-time-code", maxLength: 64 });
+    const asksCode = h("label", { className: "hidden" }, "Code of your app, or a recovery code", code);
     const error = h("p", { className: "error", role: "alert" });
     const button = h("button", { className: "main", style: { justifyContent: "center" } }, "Log in");
     const form = h("form", { onsubmit: async (event) => {
       event.preventDefault();
       button.disabled = true;
       try {
-        await send("login", { name: name.value, password: password.value });
+        await send("login", { name: name.value, password: password.value, code: code.value });
         put(root);
         resolve();
       } catch (refused) {
-        put(error, refused.message);
+        const needsCode = refused.needs === "code";
+        put(error, needsCode ? "" : refused.message);
         button.disabled = false;
-        password.select();
+        if (needsCode) asksCode.classList.remove("hidden");
+        (asksCode.classList.contains("hidden") ? password : code).select();
       }
-    } }, h("label", {}, "Name", name), h("label", {}, "Password", password), error, button);
-    put(root, h("div", { className: "card login" }, h("h1", {}, "Passerby"), form));
+    } }, h("label", {}, "Name", name), h("label", {}, "Password", password), asksCode, error, button);
+    const there = ways.provider === null ? null : h("form", {}, h("button", { type: "button", className: "main", style: { justifyContent: "center" }, onclick: () => {
+      sessionStorage.setItem("page", location.hash);
+      location.assign("/oidc/start");
+    } }, `Sign in at ${ways.provider}`));
+    put(root, h("div", { className: "card login" }, h("h1", {}, "Passerby"), there, ways.password ? form : null,
+      ways.password || there ? null : h("p", {}, "Come through the proxy that signs you in.")));
     root.dataset.ready = "yes";
-    name.focus();
+    if (ways.password) name.focus();
   });
 }
 
@@ -41,17 +51,29 @@ export async function page(root, context) {
   }
 
   async function refresh() {
-    const [users, tokens] = await Promise.all([get("users"), get("tokens")]);
+    const [users, tokens, { required_from: required }] = await Promise.all([get("users"), get("tokens"), get("second-factor")]);
     const mayManage = !context.me.is_open;
     put(root,
       h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Accounts"), h("p", {}, "Viewers see people and alerts. Operators correct and erase. Administrators manage accounts.")),
-        mayManage ? h("div", { className: "bar" }, h("button", { onclick: password }, "My password"), h("button", { onclick: token }, "New token"), h("button", { className: "main", onclick: user }, "New user")) : null),
+        mayManage ? h("div", { className: "bar" }, context.me.is_external ? null : [h("button", { onclick: password }, "My password"), h("button", { onclick: token }, "New token")], h("button", { className: "main", onclick: user }, "New user")) : null),
       mayManage ? null : h("p", { className: "soft" }, "This page has no login. To manage accounts, start it with --login or open=false."),
+      mayManage && !context.me.cameras ? h("label", { className: "bar", style: { marginBottom: "16px" } }, "A second factor is required of", requirement(required)) : null,
       h("div", { className: "cols" },
-        table("Users", ["name", "role", "cameras", ""], users.map((each) => [each.name, each.role, each.cameras?.join(", ") ?? "all",
+        table("Users", ["name", "role", "cameras", "second factor", ""], users.map((each) => [each.name, each.role, each.cameras?.join(", ") ?? "all",
+          each.second_factor && mayManage && each.name !== context.me.name ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}/second-factor`, {}, "DELETE")) }, "Reset") : each.is_external ? "at the provider" : each.second_factor ? "on" : "off",
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}`, {}, "DELETE")) }, "Remove") : ""])),
         table("API tokens", ["label", "acts for", "as", "made", "ends", ""], tokens.map((each) => [each.label, each.name, each.role, wallClock(each.made_at), wallClock(each.expires_at),
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`tokens/${each.number}`, {}, "DELETE")) }, "Remove") : ""]))));
+  }
+
+  function requirement(required) {
+    const choices = [["", "nobody"], ["administrator", "administrators"], ["operator", "operators and administrators"], ["viewer", "everybody"]];
+    return h("select", { onchange: async (event) => {
+      try {
+        await send("second-factor", { required_from: event.target.value || null }, "PUT");
+        location.reload();  // perhaps it is required of the one who asks
+      } catch (error) { toast(error.message, { bad: true }); }
+    } }, choices.map(([value, text]) => h("option", { value, selected: value === (required ?? "") }, text)));
   }
 
   function user() {

@@ -63,7 +63,7 @@ async function answer(response) {
   const detail = Array.isArray(found.detail) ? found.detail.map((each) => `${each.loc.at(-1)}: ${each.msg}`).join("; ") : found.detail;
   // The session has ended: log in again, and come back to this page.
   if (response.status === 401 && csrf) location.reload();
-  throw new ApiError(response.status, detail || response.statusText);
+  throw Object.assign(new ApiError(response.status, detail || response.statusText), { needs: response.headers.get("x-needs") });
 }
 
 // Waits until the pipeline has applied a correction, for 30 seconds at most; returns its last state.

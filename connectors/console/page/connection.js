@@ -48,8 +48,8 @@ export function connect(changed) {
         if (changes !== mine) return;
         changes = null;
         if (event.code === 4401) location.reload();
-        else lose();
-        setTimeout(listen, AGAIN_MS);
+        else if (event.code !== 4408) lose();  // 4408: connect again, and be asked again who you are
+        setTimeout(listen, event.code === 4408 ? 0 : AGAIN_MS);
       },
     });
     changes = mine;

@@ -15,13 +15,16 @@ import * as privacy from "./privacy.js";
 import * as recordings from "./recordings.js";
 import * as reference from "./reference.js";
 import * as review from "./review.js";
+import * as secondFactor from "./second_factor.js";
 import * as site from "./site.js";
+import * as watchlist from "./watchlist.js";
 
 const PAGES = [
   { name: "live", title: "Live", module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
   { name: "alerts", title: "Alerts", module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
   { name: "recordings", title: "Recordings", module: recordings, icon: "M3 5h18v14H3zM10 9l5 3-5 3z" },
   { name: "people", title: "People", module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
+  { name: "watchlist", title: "Watch-list", module: watchlist, icon: "M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z" },
   { name: "review", title: "Review", module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
   { name: "counts", title: "Counts", module: counts, ofAll: true, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
   { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
@@ -40,6 +43,11 @@ let pageTitle = "Passerby";
 let turn = 0;
 
 async function start() {
+  const page = sessionStorage.getItem("page");  // where a login at the provider began
+  if (page !== null) {
+    sessionStorage.removeItem("page");
+    if (!location.hash) history.replaceState(null, "", page || "#");
+  }
   setTheme(localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   try {
     context.me = await get("me");
@@ -49,6 +57,11 @@ async function start() {
     return start();
   }
   setSession(context.me);
+  if (context.me.must_set_up) {
+    document.getElementById("nav").replaceChildren();
+    await secondFactor.required(document.getElementById("main"), context.me);
+    return start();
+  }
   context.site = await get("site");
   context.isElapsed = context.site.newest_at !== null && Math.abs(context.site.newest_at) < 365 * 86400;
   drawNav();
@@ -101,7 +114,8 @@ function drawNav() {
     h("div", { className: "foot" },
       h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
       h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
-      context.me.is_open ? null : h("button", { onclick: logOut }, "Log out")));
+      context.me.is_open || context.me.is_external ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
+      context.me.is_open || context.me.is_by_proxy ? null : h("button", { onclick: logOut }, "Log out")));
   countAlerts();
 }
 
@@ -114,8 +128,9 @@ async function countAlerts() {
 }
 
 async function logOut() {
-  await send("logout");
-  location.reload();
+  const { go_to: provider } = await send("logout");
+  if (provider) location.assign(provider);
+  else location.reload();
 }
 
 function setTheme(theme, keep = false) {

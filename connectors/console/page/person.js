@@ -188,7 +188,7 @@ export async function page(root, context, [asked]) {
 
   function name() {
     const field = h("input", { maxLength: 100, value: person.name, "aria-label": "Name" });
-    const box = dialog("Add to the watch-list", h("p", { className: "soft" }, "The watch-list rule reports where this person appears. An empty name removes the person from the list."), field);
+    const box = dialog("Add to the watch-list", h("p", { className: "soft" }, "The watch-list rule reports where this person appears. An empty name removes the person from the list. The page Watch-list has a date of expiry and who is told."), field);
     addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, "Save"));
   }
 
@@ -200,7 +200,7 @@ export async function page(root, context, [asked]) {
     const button = h("button", { className: "danger", disabled: true }, "Erase permanently");
     number.oninput = () => { button.disabled = Number(number.value) !== person.person; };
     const box = dialog(`Erase person ${person.person}?`,
-      h("p", {}, `This deletes ${goes.sightings} sightings, ${goes.pictures} pictures, ${goes.alerts} alerts, the name and the notes of this person, and their lines in the files of the run. It cannot be undone.`),
+      h("p", {}, `This deletes ${goes.sightings} sightings, ${goes.pictures} pictures, ${goes.alerts} alerts, the name${goes.enrolled ? `, ${goes.enrolled} pictures of the enrolment` : ""} and the notes of this person, and their lines in the files of the run. It cannot be undone.`),
       goes.films.length ? h("p", {}, `The films ${goes.films.join(", ")} are written again from the footage, with the person covered wherever they were tracked. The footage itself stays as it is.`) : null,
       goes.video_s ? h("p", {}, `It also deletes ${duration(goes.video_s)} of recorded video, with everybody else who is in it.`) : null,
       h("label", {}, `Type ${person.person} to confirm`, number), reason);

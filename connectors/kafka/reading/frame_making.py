@@ -105,7 +105,7 @@ class FrameMaking:
         """
         counts = {name: count for name, count in {**self.faults, **left_out}.items() if count}
         clock = self._times.clock
-        return SourceReport(self._damage.times, clock.num_repaired, clock.gaps, counts)
+        return SourceReport(self._damage.times, clock.num_repaired, clock.gaps, counts, shift_s=clock.shift_s)
 
     def resume(self, stamp: FrameStamp) -> None:
         """Continue after a frame that another process reached."""

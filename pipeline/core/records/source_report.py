@@ -39,6 +39,7 @@ class SourceReport:
         bad_at: Unix seconds of the newest bad frames.
         num_times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the times.
+        shift_s: Seconds by which the times are later than the stamps, because the clock behind these went back.
         num_concealed: Frames that were given, of which the decoder made up a part, because data were lost or damaged.
         decoder: What decodes: cpu, or the device; empty if the source does not say, or is not open yet.
         num_on_device: Frames that a device decoded.
@@ -58,3 +59,4 @@ class SourceReport:
     decoder: str = ""
     num_on_device: int = 0
     num_concealed: int = 0
+    shift_s: float = 0.0

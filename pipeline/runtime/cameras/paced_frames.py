@@ -11,6 +11,7 @@ from statistics import median
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.motion_gate import MotionGate
+from pipeline.camera.privacy_mask import MaskedSource
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
@@ -186,6 +187,8 @@ class PacedFrames:
         self.decode_s = status.decode_s
         if frame_hw is not None:
             self.size.keep(frame_hw)
+            if isinstance(self._source, MaskedSource):
+                self._source.keep(frame_hw)
         self.view.go_on(status.view_events, status.frames_still)
         self.gate.num_closed = status.frames_without_motion
 

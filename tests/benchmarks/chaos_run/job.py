@@ -1,7 +1,6 @@
 """The run under test, started again whenever it ends by itself, as a supervisor would."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -16,8 +15,6 @@ from ray_cluster import RAY, cluster_environment, end_node
 from rtsp_server import free_port
 from running import ROOT, environment
 
-PATHS = os.pathsep.join([str(ROOT), str(ROOT / "tests/support")])
-"""Where the run finds the program, and the detector of the tests."""
 AGAIN_AFTER_S = 1.0
 NEEDS_A_PERSON = 3
 """Exit code of a run that cannot be continued as it is: nothing that a fault may lead to."""
@@ -30,7 +27,7 @@ class Cluster:
     """
 
     def __init__(self) -> None:
-        self.variables = cluster_environment(PYTHONPATH=PATHS)
+        self.variables = cluster_environment(PYTHONPATH=str(ROOT))
         self.variables["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
         self._folder = tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True)  # sockets: short
         port = free_port()
@@ -137,7 +134,7 @@ class Job:
             self._log.close()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        variables = {"PYTHONPATH": PATHS} if self._cluster is None else self._cluster.variables
+        variables = {"PYTHONPATH": str(ROOT)} if self._cluster is None else self._cluster.variables
         again = ["resume=true"] if self.output.is_dir() else []
         self.lives.append(time.time())
         return subprocess.Popen(

@@ -1,15 +1,18 @@
 """What a run must have kept."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
+from pathlib import Path
 
 from chaos_run.feed import CAMERAS, Feed
 from chaos_run.job import Job
 from chaos_run.sightings import Seen, always_seen, ids_kept, missing, sightings_of
 from chaos_run.watch import Span, Usage, Watch
+from connectors.sinks.box_store import read_boxes
+from pipeline.core import TrackId
 from pipeline.ledger import LedgerReader
 from pipeline.ledger.verification import faults_of
 
@@ -61,9 +64,10 @@ def judge(
         is_back: Every camera was followed at the end.
         code: Exit code of the run; None: it did not stop in time.
     """
+    if code != 0:
+        return [f"the run ended with exit code {code}"], {"lives": len(job.lives), "ends": job.ends}
     wrong = []
-    ledger = job.output / "ledger.sqlite"
-    seen = sightings_of(feed, ledger)
+    seen = sightings_of(feed, job.output)
     expected = always_seen(undisturbed.seen, feed.period_s, undisturbed.first_s, undisturbed.num_turns)
     seconds_watched = watched(feed, watch, span)
     spans, num_missing, num_expected = missing(seen, expected, feed.period_s, seconds_watched, LOST_S)
@@ -71,11 +75,10 @@ def judge(
     kept_undisturbed, kept_undisturbed_whole = ids_kept(undisturbed.seen, feed.period_s)
     if not is_back:
         wrong.append(f"not every camera is back: {watch.looks[-1].away if watch.looks else 'no status'}")
-    if code != 0:
-        wrong.append(f"the run ended with exit code {code}")
     wrong += [f"lost: person {one.person} of {one.camera_id}, {one.first_s} to {one.last_s} s" for one in spans]
     wrong += doubled(feed, job, topic)
-    wrong += [f"ledger: {fault}" for fault in faults_of(ledger)]
+    wrong += holes(job.output)
+    wrong += [f"ledger: {fault}" for fault in faults_of(job.output / "ledger.sqlite")]
     if kept < MIN_KEPT * kept_undisturbed:
         wrong.append(f"ids kept: {kept:.3f} of the sightings, {kept_undisturbed:.3f} in the undisturbed run")
     watched_s = sum(map(len, seconds_watched.values())) / len(CAMERAS)
@@ -90,6 +93,8 @@ def judge(
         ]
     blind = {name: round(sum(end - begin for begin, end in watch.blind(name))) for name in CAMERAS}
     return wrong, {
+        "feed_began_at": feed.began_at,
+        "undisturbed_from_s": undisturbed.first_s,
         "begins_s": round(span[0] - feed.began_at, 1),
         "seconds": round(span[1] - span[0]),
         "lives": len(job.lives),
@@ -118,13 +123,14 @@ def watched(feed: Feed, watch: Watch, span: Span) -> dict[str, set[int]]:
 
 
 def doubled(feed: Feed, job: Job, topic: str) -> list[str]:
-    """Return what is twice in the ledger, the file or the topic, or in one and not in another."""
-    reader = LedgerReader(job.output / "ledger.sqlite")
+    """Return what is twice in the ledger, the file, the boxes or the topic, or in one and not in another."""
+    reader, boxes = LedgerReader(job.output / "ledger.sqlite"), job.output / "mot/boxes.sqlite"
     ledger = Counter(f"{event.part.track_id}/{event.part.part}" for event in reader.events(limit=-1, kind="sighting"))
     reader.close()
     bodies = [json.loads(line) for line in (job.output / "sightings.jsonl").read_text().splitlines()]
     places = {
         "ledger": ledger,
+        "boxes.sqlite": Counter(f"{stored.part.track_id}/{stored.part.part}" for stored in read_boxes(boxes)),
         "sightings.jsonl": Counter(f"{body['track']}/{body['part']}" for body in bodies),
         topic: Counter(
             dict(message.headers)["event_key"].decode().removeprefix("sighting/")
@@ -135,6 +141,15 @@ def doubled(feed: Feed, job: Job, topic: str) -> list[str]:
     wrong += [f"{place}: lacks {sorted(ledger.keys() - keys.keys())[:5]}" for place, keys in places.items()]
     wrong += [f"{place}: has {sorted(keys.keys() - ledger.keys())[:5]} besides" for place, keys in places.items()]
     return [line for line in wrong if "[]" not in line]
+
+
+def holes(run: Path) -> list[str]:
+    """Return the tracks that lack a part before their last one; parts are numbered, and none is too poor to be kept."""
+    parts: dict[TrackId, set[int]] = defaultdict(set)
+    for stored in read_boxes(run / "mot/boxes.sqlite"):
+        parts[stored.part.track_id].add(stored.part.part)
+    lacking = {track: set(range(max(numbers))) - numbers for track, numbers in parts.items()}
+    return [f"lost: parts {sorted(numbers)} of track {track}" for track, numbers in lacking.items() if numbers]
 
 
 def quarters(usages: Sequence[Usage], name: str) -> tuple[int, int]:

@@ -37,7 +37,8 @@ def draw(file: Path, watch: Watch, faults: Sequence[Mapping[str, object]], began
             top.plot(float(str(fault["back_s"])), len(CAMERAS) - 0.4, "o", color=colour)
     for kind in kinds:
         top.plot([], [], color=COLOURS(kinds.index(kind)), linewidth=6, alpha=0.5, label=kind.replace("_", " "))
-    top.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=9, frameon=False)
+    if kinds:
+        top.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=9, frameon=False)
     times = [usage.at - began_at for usage in watch.usages]
     for axes, name, unit in zip(below, ("memory", "threads", "descriptors"), (1e6, 1, 1), strict=True):
         axes.plot(times, [getattr(usage, name) / unit for usage in watch.usages], color="black", linewidth=0.8)

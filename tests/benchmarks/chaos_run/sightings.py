@@ -11,89 +11,100 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from chaos_run.feed import BY_KAFKA, CAMERAS, FPS, Feed
-from pipeline.core import TrackId
-from pipeline.core.boxes import iou_matrix
-from pipeline.ledger import NOBODY, LedgerReader
+from connectors.sinks.box_store import read_boxes
+from connectors.sinks.final_boxes import SPOOLED
+from pipeline.core import TrackPart
+from pipeline.core.boxes import area, intersection_matrix, iou_matrix
 
+MIN_COVERED = 0.5
+"""Share of a person's box inside a box of the run from which on it shows them. People who cross may share one."""
 MIN_IOU = 0.3
-"""The detector of the tests cuts off legs and joins people who cross: with .5, two sightings in five are unclear."""
-UNCLEAR = -1
-"""The person of a sighting whose last box shows nobody of the truth well, as where two people cross."""
+"""Overlap from which on a box is one person's, as far as identities go."""
+NOBODY = -1
+"""The person of a sighting of which no box is one person's."""
 MAX_SHIFT = 3 * FPS
 """Frames by which a picture by RTSP arrives late: a client that connects gets the present second from its beginning,
 and a server whose client was slow goes on where it was."""
 
-
+Truth = dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]
 NOBODY_THERE = (np.empty(0, np.int64), np.empty((0, 4), np.float32))
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A sighting: first and last frame since the feed began, box in the last one, and identity after corrections."""
+    """A part of a track: frames since the feed began, its box in each, and its identity at the end of the run."""
 
-    track_id: TrackId
-    first: int
-    last: int
-    box_xyxy: NDArray[np.float32]
+    part: TrackPart
     identity: int
+    frames: list[int]
+    boxes_xyxy: NDArray[np.float32]
+
+    @property
+    def camera_id(self) -> str:
+        return self.part.track_id.camera_id
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A sighting of somebody of the truth, or ``UNCLEAR``; frames since the feed began."""
+    """A sighting: whose it is, or ``NOBODY``'s, and whom its boxes show in which frame since the feed began."""
 
     camera_id: str
     person: int
     identity: int
-    first: int
-    last: int
+    shown: tuple[tuple[int, frozenset[int]], ...]
+
+    @property
+    def last(self) -> int:
+        """Its last frame."""
+        return self.shown[-1][0]
 
 
-def sightings_of(feed: Feed, ledger: Path) -> list[Seen]:
-    """Return the sightings in a ledger, and whom of the truth each shows.
+def sightings_of(feed: Feed, run: Path) -> list[Seen]:
+    """Return the sightings of a run that has ended, and whom of the truth each shows.
 
     Frames by Kafka have the feed's own numbers. Those by RTSP have a time, and each opening of a camera its own delay
-    in each turn: the one with which most sightings show somebody.
+    in each turn: the one with which most boxes show somebody.
     """
-    reader = LedgerReader(ledger)
-    raw = []
-    for event in reader.events(limit=-1, kind="sighting"):
-        body, track_id = event.body, event.part.track_id
-        first, last = (
-            end[0] if track_id.camera_id in BY_KAFKA else round((end[1] - feed.began_at) * FPS)
-            for end in (body["first"], body["last"])
-        )
-        identity = reader.person_of(event.part)
-        if identity != NOBODY:
-            raw.append(Raw(track_id, first, last, np.array([body["box_xyxy"]], np.float32), identity))
-    reader.close()
-    raw.sort(key=lambda one: (one.track_id.camera_id, one.track_id.session, one.last))
+    raw = [_raw(feed, stored.part, stored.person_id, stored.boxes) for stored in read_boxes(run / "mot/boxes.sqlite")]
+    raw.sort(key=lambda one: (one.camera_id, one.part.track_id.session, one.frames[-1]))
     found: list[Seen] = []
     period = feed.period_s * FPS
-    for camera_id, of_camera in groupby(raw, lambda one: one.track_id.camera_id):
+    for camera_id, of_camera in groupby(raw, lambda one: one.camera_id):
         truth = feed.truth(camera_id)
         shifts = [0] if camera_id in BY_KAFKA else range(MAX_SHIFT)
-        for _, group in groupby(of_camera, lambda one: (one.track_id.session, one.last // period)):
+        for _, group in groupby(of_camera, lambda one: (one.part.track_id.session, one.frames[-1] // period)):
             together = list(group)
-            found += max((_people(together, truth, shift, period) for shift in shifts), key=_num_clear)
+            shift = max(shifts, key=lambda shift: sum(len(_owners(one, truth, shift, period)) for one in together))
+            found += [_seen(one, truth, shift, period) for one in together]
     return found
 
 
-def _people(
-    together: Sequence[Raw], truth: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]], shift: int, period: int
-) -> list[Seen]:
+def _raw(feed: Feed, part: TrackPart, identity: int, boxes: bytes) -> Raw:
+    rows = np.frombuffer(boxes, SPOOLED)
+    by_kafka = part.track_id.camera_id in BY_KAFKA
+    frames = rows["index"] if by_kafka else np.rint((rows["captured_at"] - feed.began_at) * FPS).astype(np.int64)
+    return Raw(part, identity, frames.tolist(), rows["box_xyxy"])
+
+
+def _owners(one: Raw, truth: Truth, shift: int, period: int) -> list[int]:
+    """Return whose each box is, without those that are nobody's."""
     found = []
-    for one in together:
-        ids, boxes_xyxy = truth.get((one.last - shift) % period, NOBODY_THERE)
-        overlaps = iou_matrix(one.box_xyxy, boxes_xyxy)[0]
-        is_clear = len(ids) > 0 and overlaps.max() >= MIN_IOU
-        person = int(ids[overlaps.argmax()]) if is_clear else UNCLEAR
-        found.append(Seen(one.track_id.camera_id, person, one.identity, one.first - shift, one.last - shift))
+    for frame, box_xyxy in zip(one.frames, one.boxes_xyxy, strict=True):
+        ids, boxes_xyxy = truth.get((frame - shift) % period, NOBODY_THERE)
+        overlaps = iou_matrix(box_xyxy[None], boxes_xyxy)[0]
+        if overlaps.max(initial=0.0) >= MIN_IOU:
+            found.append(int(ids[overlaps.argmax()]))
     return found
 
 
-def _num_clear(seen: Sequence[Seen]) -> int:
-    return sum(one.person != UNCLEAR for one in seen)
+def _seen(one: Raw, truth: Truth, shift: int, period: int) -> Seen:
+    shown = []
+    for frame, box_xyxy in zip(one.frames, one.boxes_xyxy, strict=True):
+        ids, boxes_xyxy = truth.get((frame - shift) % period, NOBODY_THERE)
+        covered = intersection_matrix(box_xyxy[None], boxes_xyxy)[0] / np.maximum(area(boxes_xyxy), 1e-6)
+        shown.append((frame - shift, frozenset(ids[covered >= MIN_COVERED].tolist())))
+    owners = Counter(_owners(one, truth, shift, period)).most_common(1)
+    return Seen(one.camera_id, owners[0][0] if owners else NOBODY, one.identity, tuple(shown))
 
 
 def ids_kept(seen: Iterable[Seen], period_s: int) -> tuple[float, float]:
@@ -103,7 +114,7 @@ def ids_kept(seen: Iterable[Seen], period_s: int) -> tuple[float, float]:
     identities, and two people with one, both lower it. The first assigns them anew in each turn.
     """
     by_turn: dict[int, list[Seen]] = defaultdict(list)
-    for one in (each for each in seen if each.person != UNCLEAR):
+    for one in (each for each in seen if each.person != NOBODY):
         by_turn[one.last // (period_s * FPS)].append(one)
     num = sum(map(len, by_turn.values()))
     within = sum(_num_right(turn) for turn in by_turn.values())
@@ -123,10 +134,12 @@ Cell = tuple[str, int]
 
 
 def seconds_seen(seen: Iterable[Seen]) -> dict[Cell, set[int]]:
-    """Return the seconds since the feed began that sightings cover, by camera and person."""
+    """Return the seconds since the feed began in which a box of a sighting shows a person, by camera and person."""
     found: dict[Cell, set[int]] = defaultdict(set)
     for one in seen:
-        found[one.camera_id, one.person].update(range(one.first // FPS, one.last // FPS + 1))
+        for frame, people in one.shown:
+            for person in people:
+                found[one.camera_id, person].add(frame // FPS)
     return found
 
 
@@ -143,7 +156,6 @@ def always_seen(seen: Iterable[Seen], period_s: int, first_s: int, num_turns: in
     return {
         cell: set.intersection(*({second % period_s for second in turn if second in seconds} for turn in turns))
         for cell, seconds in seconds_seen(seen).items()
-        if cell[1] != UNCLEAR
     }
 
 
@@ -166,8 +178,6 @@ def missing(
 ) -> tuple[list[Missing], int, int]:
     """Return spans of at least ``min_s`` watched seconds in which a person is missing; seconds missing, and expected.
 
-    Nobody is missing while the camera has an unclear sighting, which may be theirs.
-
     Args:
         seen: Of the disturbed run.
         expected: Of ``always_seen``.
@@ -183,8 +193,7 @@ def missing(
             if of_camera != camera_id:
                 continue
             wanted = sorted(second for second in watched[camera_id] if second % period_s in phases)
-            there = covered.get((camera_id, person), set()) | covered.get((camera_id, UNCLEAR), set())
-            absent = [second for second in wanted if second not in there]
+            absent = [second for second in wanted if second not in covered.get((camera_id, person), ())]
             num_expected += len(wanted)
             num_missing += len(absent)
             for _, group in groupby(enumerate(absent), lambda item: item[1] - item[0]):

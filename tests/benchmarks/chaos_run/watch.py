@@ -5,8 +5,9 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 import psutil
 
@@ -67,6 +68,11 @@ class Watch:
     def close(self) -> None:
         self._over.set()
         self._thread.join()
+
+    def save(self, file: Path) -> None:
+        """Write all that was seen."""
+        seen = {"looks": self.looks, "usages": self.usages}
+        file.write_text(json.dumps({name: [asdict(one) for one in each] for name, each in seen.items()}))
 
     def well_from(self, since: float) -> float | None:
         """Return from when on every camera is followed, Unix seconds after ``since``; None if that is not so now."""

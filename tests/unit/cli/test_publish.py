@@ -17,6 +17,7 @@ from connectors.kafka import frame_publisher
 from connectors.kafka.frame_publisher import FramePublisher
 from connectors.pictures.encoded_image import Encoding
 from connectors.sources.video_file import VideoFileSource
+from pipeline.camera.privacy_mask import GREY
 from pipeline.cli.publish import _paced, main
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConnectorError
@@ -59,6 +60,16 @@ def test_a_file_goes_through_kafka_bit_for_bit(broker: Broker, topic: str, clip:
 def test_options_of_the_source_can_be_set(broker: Broker, topic: str, clip: Path) -> None:
     assert publish(broker, topic, f"{{uri: {clip}, crop_xyxy: [0, 0, 80, 60]}}") == 0
     assert next(make_source(broker, topic).frames()).size_hw == (60, 80)
+
+
+def test_what_is_under_a_mask_of_the_site_is_not_sent(broker: Broker, topic: str, clip: Path) -> None:
+    mask = "{camera: east, relative: true, polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}"
+    other = "{camera: west, relative: true, polygon: [[0, 0], [1, 0], [1, 1]]}"
+    assert publish(broker, topic, clip, "--encoding", "png", f"site.masks={{all: {mask}, other: {other}}}") == 0
+    assert all((frame.image == GREY).all() for frame in make_source(broker, topic).frames())
+    beside = broker.make_topic()
+    assert publish(broker, beside, clip, "--encoding", "png", f"site.masks={{other: {other}}}") == 0
+    assert not any((frame.image == GREY).all() for frame in make_source(broker, beside).frames())
 
 
 def test_every_third_frame_is_sent_with_its_own_index(broker: Broker, topic: str, clip: Path) -> None:

@@ -89,6 +89,25 @@ def test_a_zone_that_is_drawn_meanwhile_has_its_alert_and_one_that_is_removed_en
     run(tmp_path, story, sink)
 
 
+def test_edits_that_name_a_camera_before_it_is_added_hold_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = MemorySink()
+
+    async def story(actor: MatchActor) -> None:
+        edit(tmp_path, {"gate": {**EVERYWHERE, "camera": "north"}, "door": EVERYWHERE})
+        await walk(actor, 0)
+        assert alerts_of(sink) == []
+        monkeypatch.setitem(RUN["site"], "later", ["north"])
+        await actor.join("north", None)
+        await actor.deliver("north", [], 3.0, 0.0, None)
+        await walk(actor, 1)
+        await actor.deliver("north", [], 6.0, 0.0, None)
+        assert alerts_of(sink) == [("door", False)]
+
+    run(tmp_path, story, sink)
+
+
 def test_a_person_in_a_zone_is_known_when_another_zone_is_drawn(tmp_path: Path) -> None:
     sink = MemorySink()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.status import troubles_of
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.running_pipeline import RunningPipeline
@@ -97,7 +98,7 @@ def test_a_process_of_several_stages_that_hangs_delays_the_file_by_one_limit(
     began = time.monotonic()
     found = written_after(pipeline, tmp_path)
     assert time.monotonic() - began < 1.5  # one after the other: 2 s
-    assert found["busy"]["embed"]["items"] == 0
+    assert [found["busy"][stage]["num_silent"] for stage in ("detect", "pose", "embed")] == [1, 1, 1]
     assert found["cameras"]["west"]["people_now"] == 2
 
 
@@ -111,6 +112,7 @@ def test_it_has_every_camera_the_matcher_and_the_batch_actors(tmp_path: Path) ->
         "waiting": 4,
         "calls": {"1": 2, "4": 4},
         "mean_call": 3.0,
+        "num_silent": 0,
     }
 
 
@@ -120,16 +122,53 @@ def test_a_lost_camera_is_shown_as_lost(tmp_path: Path) -> None:
     assert found["cameras"]["west"]["error"] is None
 
 
-def test_a_matcher_that_is_lost_for_a_while_stops_nothing(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("pipeline.telemetry.status.EVERY_S", 0.01)
-    tries = iter([ProcessLostError("match"), ProcessLostError("match")])
+def test_what_is_known_of_parts_that_hang_or_are_lost_stays_and_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.telemetry.status.SILENT_S", 0.05)
+    monkeypatch.setattr("pipeline.telemetry.status.EVERY_S", 0.05)
+    hangs = asyncio.Event()
+    is_lost = False
 
-    async def comes_back() -> MatchStatus:
-        if (error := next(tries, None)) is not None:
-            raise error
-        return MatchStatus(num_identities=4)
+    def then_hangs(answer: Any) -> Any:
+        async def status() -> Any:
+            if is_lost:
+                raise ProcessLostError("match")
+            if hangs.is_set():
+                await asyncio.Event().wait()
+            return answer
 
-    assert written_after(make_pipeline({}, comes_back), tmp_path)["match"]["num_identities"] == 4
+        return status
+
+    def written() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((tmp_path / "status.json").read_text())
+        return found
+
+    async def run() -> None:
+        nonlocal is_lost
+        camera = Well()
+        camera.status = then_hangs(CameraStatus(frames_processed=7))  # type: ignore[method-assign]
+        pipeline = make_pipeline({"east": camera}, then_hangs(MatchStatus(num_identities=4)))
+        pipeline = replace(pipeline, busy={"detect": [then_hangs(BatchStatus(1.0, 3))]})
+        async with in_background(lambda: write_status(tmp_path, pipeline)):
+            await asyncio.sleep(0.1)
+            assert not written()["match"]["is_silent"]
+            hangs.set()
+            await asyncio.sleep(0.4)
+            hung = written()
+            is_lost = True
+            await asyncio.sleep(0.4)
+            lost = written()
+        for found in (hung, lost):
+            assert (found["match"]["is_silent"], found["match"]["num_identities"]) == (True, 4)
+            assert (found["busy"]["detect"]["num_silent"], found["busy"]["detect"]["items"]) == (1, 3)
+            assert found["cameras"]["east"]["frames_processed"] == 7
+            troubles = troubles_of(found, found["at"])
+            assert troubles[1:] == ["match: its process does not answer", "detect: 1 of its processes do not answer"]
+        assert hung["cameras"]["east"]["is_silent"]
+        assert lost["at"] > hung["at"]
+
+    asyncio.run(run())
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from console_page import write_ledger
 from connectors.console.camera.monitor import FEED, UNWATCHED, LiveViewMonitor
 from connectors.console.settings import URL_FILE
 from connectors.console.sink import ConsoleSink
-from pipeline.config.composition import load_config
+from pipeline.config.composition import load_config, to_yaml
 from pipeline.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -172,6 +172,26 @@ def test_a_folder_without_a_ledger_gives_one_line_of_error(tmp_path: Path) -> No
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "ledger" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_the_client_secret_reaches_the_page_and_stands_in_no_argument_and_in_no_written_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITY_SECRET", "nobody may read this")
+    keys = 'issuer: "https://login.example", client_id: passerby, client_secret: "${oc.env:CITY_SECRET}"'
+    config = load_config(["site=empty", "sink=[console]", f"sink.console.oidc={{{keys}, roles: {{desk: operator}}}}"])
+    assert "nobody may read this" not in to_yaml(config)
+    write_ledger(tmp_path)
+    sink = make_sink(tmp_path, open=False, oidc=config.sink["console"]["oidc"])
+    url = url_of(tmp_path)
+    wait_for(url)
+    assert httpx.get(f"{url}/api/sign-in").json() == {"password": True, "provider": "login.example"}
+    assert sink._server is not None
+    process = Path(f"/proc/{sink._server.pid}")
+    assert b"nobody may read this" not in (process / "cmdline").read_bytes()
+    assert b"=nobody may read this" in (process / "environ").read_bytes()
+    sink.close()
 
 
 @pytest.mark.slow

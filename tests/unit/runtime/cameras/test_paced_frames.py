@@ -9,6 +9,8 @@ import pytest
 from factories import make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
+from pipeline.camera.privacy_mask import GREY, MaskedSource, parse_masks
+from pipeline.core import Frame, FrameStamp
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.paced_frames import PacedFrames
 from pipeline.runtime.plan import CameraIntake
@@ -93,3 +95,14 @@ def test_frames_of_a_later_recording_are_numbered_on_and_continued_by_their_own_
     after = reading()
     after.go_on(stamps[3], CameraStatus("east"), None)
     assert [item.frame.stamp for item in after.read()] == stamps[4:]
+
+
+def test_a_mask_in_pixels_stays_where_it_was_drawn_when_another_process_goes_on() -> None:
+    frames = [Frame(FrameStamp("east", index, float(index)), np.full((80, 120, 3), 255, np.uint8)) for index in (0, 1)]
+    masks = parse_masks({"yard": {"camera": "east", "polygon": [[30, 0], [60, 0], [60, 40], [30, 40]]}})["east"]
+    source = MaskedSource(lambda: MemorySource("east", frames), masks)
+    after = PacedFrames(source, input_hw=(64, 64), speed=math.inf, clock=CameraClock("east", behind_s=5.0))
+    after.go_on(frames[0].stamp, CameraStatus("east"), (40, 60))
+    (item,) = after.read()
+    assert (item.frame.image[:, 30:] == GREY).all(), "the right half, as in the first picture of 60x40"
+    assert (item.frame.image[:, :29] == 255).all()

@@ -1,4 +1,10 @@
-"""The camera's end of recordings and clips: makes segments of what a camera shows, in a thread of its own."""
+"""The camera's end of recordings and clips: makes segments of what a camera shows, in a thread of its own.
+
+Needs: av; opencv-python where pictures are encoded here.
+Guarantee: none. Segments and pictures that come faster than they can be stored are dropped, and counted in the log.
+When slow: segments and pictures are dropped; no call waits.
+Secrets: none.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +18,7 @@ from numpy.typing import NDArray
 from connectors.alerting.waiting_work import WaitingWork
 from connectors.console.camera.best_pictures import blurred, head_of
 from connectors.footage.segments import SEGMENT_S, PacketSegments, PictureSegments, Segment
-from pipeline.core import Frame, TrackId
+from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConnectorError
 from pipeline.core.interfaces import PacketTap
 
@@ -38,8 +44,8 @@ class _Picture:
         return self.image.nbytes
 
 
-class SegmentFeed:
-    """Makes segments of one camera.
+class SegmentMonitor:
+    """A monitor that makes segments of one camera.
 
     Where the source is a stream of H.264 or H.265 and nothing is to be blurred, its packets are copied. Otherwise the
     pictures are encoded, at most ``MAX_FPS`` a second. What comes faster than it can be stored is dropped, and counted
@@ -91,6 +97,9 @@ class SegmentFeed:
         size = max(2, round(width * scale)), max(2, round(height * scale))
         image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8)
         self._work.put(_Picture(now, image, tuple(box * scale for box in people.values())))
+
+    def keep(self, tracklet: Tracklet) -> None:
+        """Do nothing: video needs no parts of tracks."""
 
     def close(self) -> None:
         """Store what waits, and stop; idempotent."""
