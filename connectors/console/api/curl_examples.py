@@ -28,6 +28,7 @@ EXAMPLE_VALUES: dict[str, object] = {
     "pixels": [[64, 324], [576, 324], [448, 144], [192, 144]],
     "metres": [[0, 0], [6, 0], [6, 9], [0, 9]],
     "camera": "east",
+    "address": "rtsp://10.0.0.9/live",
     "seconds": 900,
     "since": 0,
     "until": 30,

@@ -20,6 +20,8 @@ from pipeline.cli.scoring.truth import true_tables
 from pipeline.config.cameras import with_changes
 from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import to_yaml
+from pipeline.config.edits_of_run import cameras_of_edits
+from pipeline.config.kept_cameras import with_kept_cameras
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import check_outside
 from pipeline.config.process_limits import is_elsewhere
@@ -90,7 +92,8 @@ class SiteRun:
                 logger.info("%sthe job before did not have it, so it begins anew", self._said)
                 self.config = replace(self.config, resume=False)
             changed = CameraBook(self._folder).changed() if self.config.resume else ChangedCameras()
-            self.config = with_added(self.config, changed)
+            kept = with_kept_cameras(self.config, cameras_of_edits(self.config), changed)
+            self.config = with_added(kept, changed)
             self.plan = with_changes(make_plan(self.config), changed)
             _check_pose(words, self.plan)
             self.plan = _check(self.config, self.plan)
