@@ -105,6 +105,8 @@ def test_four_points_of_the_floor_are_drawn_back_with_their_error(page: Page) ->
 
 def test_a_floor_plan_is_uploaded_given_a_scale_and_gives_the_metres_of_a_ground_point(page: Page) -> None:
     go(page, "site")
+    page.reload()  # without the points of another task
+    expect(page.locator(".drawing canvas")).to_have_attribute("width", "640")
     plan = BytesIO()
     Image.new("RGB", (400, 200), "white").save(plan, "PNG")
     files = {"name": "plan.png", "mimeType": "image/png", "buffer": plan.getvalue()}

@@ -78,7 +78,7 @@ class HealthRoutes:
 
     def _floor_plan(self, user: User) -> dict[str, Any] | None:
         plan = FloorPlanFile(self._state.edits_path.parent).plan() if user.cameras is None else None
-        return plan and asdict(plan)
+        return None if plan is None else asdict(plan)
 
 
 def _of_cameras(report: Any, user: User) -> Any:
