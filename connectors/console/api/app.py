@@ -30,6 +30,7 @@ from connectors.console.app_state import AppState
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
 from connectors.console.site_editing.camera_routes import CameraRoutes
+from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
@@ -89,6 +90,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         PrivacyRoutes(state),
         RuleRoutes(state),
         CameraRoutes(state),
+        FloorPlanRoutes(state),
         WatchlistRoutes(state),
         live,
         *(() if oidc is None else (oidc,)),

@@ -5,6 +5,7 @@ import { camerasCard } from "./cameras.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { eventTime, wallClock } from "./format.js";
+import { floorPlanCard } from "./floor_plan.js";
 import { groundCard } from "./ground.js";
 import { rulesCard } from "./rules_form.js";
 import { shapeRow } from "./shape_form.js";
@@ -53,6 +54,7 @@ export async function page(root, context) {
       camerasCard(camerasChanged),
       h("section", { className: "card" }, h("h2", {}, "Rules"), rules),
       ground.element,
+      floorPlanCard(context.site, ground.isPlacing, ground.place),
       h("section", { className: "card" }, h("h2", {}, "As text"), asText()),
       h("section", { className: "card" }, h("h2", {}, "Versions"), past)));
 
