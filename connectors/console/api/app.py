@@ -27,6 +27,7 @@ from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
+from connectors.console.floor_plan.routes import FloorPlanRoutes
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
@@ -88,6 +89,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         PrivacyRoutes(state),
         RuleRoutes(state),
         WatchlistRoutes(state),
+        FloorPlanRoutes(state.ledger_view, state.site_file, state.notes),
         live,
         *(() if oidc is None else (oidc,)),
         PageFiles(),
