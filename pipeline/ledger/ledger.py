@@ -24,8 +24,8 @@ from pipeline.ledger.tables import connect, make_tables, note_last_person_id
 from pipeline.ledger.unpublished import StoredRecord
 
 MIN_JOURNAL_BYTES = 4_000_000
-"""Bytes of journal below which no snapshot is made. Chosen because a shorter journal is replayed in a moment; a larger
-value means fewer snapshots and a slower restart."""
+"""Bytes of journal below which its size asks for no snapshot; what it would take to replay may, see
+``pipeline.runtime.reducer.REPLAY_S``. A larger value means fewer snapshots and a larger file."""
 
 
 class Ledger:

@@ -46,8 +46,7 @@ from pipeline.telemetry.match_status import MatchStatus, freshness_p95_s
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 1.0
-"""Seconds to wait for remote sinks before a snapshot, which needs everything published; it is made every few megabytes
-of input. A longer time lets a slow sink delay alerts."""
+"""Seconds to wait for remote sinks before a snapshot, which needs all published. More lets a slow one delay alerts."""
 COMPACT_EVERY_S = 60.0
 """Seconds between two deletions of old events. A longer time lets the ledger grow further beyond its limits."""
 
@@ -387,13 +386,14 @@ class MatchActor:
     async def _flush(self) -> None:
         """Flush the sinks; once all have everything safe, the ledger need not keep it for them."""
         flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry()))
-        if flushed is not None and self._ledger.wants_snapshot and await self._sinks.settle(SETTLE_S):
+        is_due = flushed is not None and (self._ledger.wants_snapshot or self._reducer.is_snapshot_due())
+        if is_due and await self._sinks.settle(SETTLE_S):
             flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry())) or flushed
         self._flushed_at = time.monotonic()
         if flushed is not None:
             self._safe_until, until = flushed.note
             self._ledger.note_published(flushed.marks, until=until)
-            if self._ledger.wants_snapshot and until == self._ledger.last_entry():
+            if is_due and until == self._ledger.last_entry():
                 self._ledger.save(self._reducer.snapshot())
         if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
             self._compacted_at = self._flushed_at
