@@ -43,14 +43,12 @@ export function drawPlan(parent, areas, places) {
   }
 
   function mark(each) {
-    const { css, ink } = each.person ? colour(each.person) : { css: "#9aa1a9", ink: "#14171a" };
+    const { css } = each.person ? colour(each.person) : { css: "#9aa1a9" };
     const text = each.person ? `${each.person}${each.name ? ` ${each.name}` : ""}` : "?";
-    const wide = each.person ? 14 + 8 * text.length : 20;
     const trails = s("g");
     const label = s("g", { "data-person": each.person ?? "", "data-key": each.key },
-      s("circle", { r: 6 }), s("rect", { x: -wide / 2, y: -30, width: wide, height: 20, rx: 10 }), s("text", { y: -16, "text-anchor": "middle", "font-weight": 600 }, text));
-    label.querySelector("circle").style.fill = label.querySelector("rect").style.fill = css;
-    label.querySelector("text").style.fill = ink;
+      s("circle", { r: 9 }), s("text", { y: -15, "text-anchor": "middle", "font-weight": 600 }, text));
+    label.querySelector("circle").style.fill = css;
     if (each.person) {
       label.style.cursor = "pointer";
       label.addEventListener("click", () => { location.hash = `#/person/${each.person}`; });
