@@ -28,6 +28,7 @@ from connectors.console.watchlist.pictures import EnrolledPictures, Uploads
 from connectors.recording.store import RecordingStore
 from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
+from pipeline.ledger.cameras.submit import CheckAtRest
 from pipeline.ledger.corrections.apply import Forget, apply_pending
 from pipeline.ledger.ledger import is_being_written
 
@@ -51,10 +52,12 @@ class AtRest:
     Attributes:
         forget: See ``pipeline.ledger.corrections.apply.Forget``.
         write_again: Writes the films of an output folder again, and says what became of them.
+        check_camera: See ``pipeline.ledger.cameras.submit.CheckAtRest``.
     """
 
     forget: Forget
     write_again: Callable[[Path, Sequence[Path]], str]
+    check_camera: CheckAtRest
 
 
 class AppState:
@@ -134,6 +137,11 @@ class AppState:
         if any(end is not None and end <= time.time() for end in ends) and not self.is_live:
             with self._submitting:
                 apply_pending(self.ledger_path, self._forget)
+
+    @property
+    def check_camera(self) -> CheckAtRest | None:
+        """What a camera command comes to after the run; None: it waits for the run that continues."""
+        return None if self._at_rest is None else self._at_rest.check_camera
 
     def films(self) -> list[Path]:
         """Return the films that a run wrote at its end; an erasure deletes them."""

@@ -63,6 +63,7 @@ class SiteConfig:
     camera to the second. ``ground`` has a homography for each camera, three rows that take pixels to metres on the
     ground. ``max_dwell_s`` is how long a person may stay in a zone, seconds. ``leave_after_s`` becomes
     ``matcher.leave_after_s``. ``footage`` says where the recordings can be had, for those who do not have them.
+    ``camera_folders`` are those below which recordings may be added in the page; without one, none may.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class SiteConfig:
     leave_after_s: float = 2.0
     truth: TruthConfig | None = None
     footage: str | None = None
+    camera_folders: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -255,9 +257,13 @@ class RuntimeConfig:
 
 @dataclass
 class PipelineConfig:
-    """A whole run. Plug-ins are dictionaries with ``_target_``; ``pipeline/config/plugins.py`` checks them."""
+    """A run of one site. Plug-ins are dictionaries with ``_target_``; ``pipeline/config/plugins.py`` checks them.
+
+    ``site_name`` is the name of the site in a job of several, which ``pipeline/config/sites.py`` sets.
+    """
 
     site: SiteConfig = field(default_factory=SiteConfig)
+    site_name: str = ""
     detector: Any = MISSING
     tracker: Any = MISSING
     pose: Any = MISSING

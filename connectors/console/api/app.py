@@ -27,9 +27,11 @@ from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
-from connectors.console.floor_plan.routes import FloorPlanRoutes
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
+from connectors.console.site_editing.camera_routes import CameraRoutes
+from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
+from connectors.console.walks.routes import WalkRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
@@ -88,8 +90,10 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         HealthRoutes(state),
         PrivacyRoutes(state),
         RuleRoutes(state),
+        CameraRoutes(state),
+        FloorPlanRoutes(state),
         WatchlistRoutes(state),
-        FloorPlanRoutes(state.ledger_view, state.site_file, state.notes),
+        WalkRoutes(state.ledger_view, state.site_file, state.notes),
         live,
         *(() if oidc is None else (oidc,)),
         PageFiles(),

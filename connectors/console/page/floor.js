@@ -116,7 +116,8 @@ export async function page(root, context) {
     frame = requestAnimationFrame(tick);
   }
 
-  const draw = drawPlan(plan, found.areas, () => [...stored.places(), ...live.places()]);
+  const { floor_plan: picture } = await get("site");
+  const draw = drawPlan(plan, found.areas, () => [...stored.places(), ...live.places()], picture);
   const refresh = async () => {
     const now = await get("floor");
     extent = now.extent ?? extent;

@@ -5,8 +5,10 @@ import { colour, personLink } from "./format.js";
 
 const [WIDTH, HEIGHT, BORDER] = [960, 560, 30];
 
-// Returns what draws people: `{ key, person, name, place, trails, cameras }` each. The ground grows with `places`.
-export function drawPlan(parent, areas, places) {
+// Returns what draws people: `{ key, person, name, place, trails, cameras }` each. The ground grows with `places`; `picture` is
+// the floor plan that was uploaded, if there is one.
+export function drawPlan(parent, areas, places, picture) {
+  const size = picture?.metres_per_px ? [picture.width, picture.height].map((side) => side * picture.metres_per_px) : null;
   const ground = s("g");
   const people = s("g");
   const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Floor plan" }, ground, people);
@@ -17,7 +19,7 @@ export function drawPlan(parent, areas, places) {
 
   // Fits the ground to the picture; it only grows, so that it does not jump.
   function fit() {
-    const all = [...Object.values(areas).flat(), ...places()];
+    const all = [...Object.values(areas).flat(), ...places(), ...(size ? [[0, 0], size] : [])];
     if (!all.length) return;
     const old = view;
     const sides = [0, 1].map((side) => {
@@ -28,7 +30,9 @@ export function drawPlan(parent, areas, places) {
     const scale = Math.min((WIDTH - 2 * BORDER) / Math.max(sides[0][1] - sides[0][0], 1), (HEIGHT - 2 * BORDER) / Math.max(sides[1][1] - sides[1][0], 1));
     view = { sides, scale };
     const bar = 5 * scale;
+    const [left, top] = size ? at([0, size[1]]) : [];
     ground.replaceChildren(
+      ...(size ? [s("image", { href: "/api/floor-plan/picture", x: left, y: top, width: size[0] * scale, height: size[1] * scale, preserveAspectRatio: "none", opacity: 0.6 })] : []),
       ...Object.values(areas).map((corners) => s("polygon", { points: corners.map((place) => at(place).join()).join(" "), class: "area" })),
       ...Object.entries(areas).map(([camera, corners]) => {
         const [x, y] = at([0, 1].map((side) => corners.reduce((sum, place) => sum + place[side], 0) / corners.length));

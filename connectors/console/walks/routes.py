@@ -1,4 +1,4 @@
-"""Routes of the floor plan: where people walked on the ground, camera by camera."""
+"""Routes of the page of the floor plan: where people walked on the ground, camera by camera."""
 
 from itertools import islice
 from typing import Annotated, Any
@@ -20,8 +20,8 @@ MAX_TRACKS = 5000
 """Tracks in one answer, the newest. More make the page slow."""
 
 
-class FloorPlanRoutes:
-    """Routes of the floor plan.
+class WalkRoutes:
+    """Routes of walks on the ground.
 
     Args:
         ledger_view: The ledger.
@@ -36,7 +36,7 @@ class FloorPlanRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/api/floor", tags=["floor plan"])
+        router = APIRouter(prefix="/api/floor", tags=["walks"])
         add = router.add_api_route
         add("", self.cameras, methods=["GET"], summary="Get the cameras whose ground is known, and when")
         add("/walks", self.walks, methods=["GET"], summary="List where people walked on the ground")
