@@ -257,9 +257,13 @@ class RuntimeConfig:
 
 @dataclass
 class PipelineConfig:
-    """A whole run. Plug-ins are dictionaries with ``_target_``; ``pipeline/config/plugins.py`` checks them."""
+    """A run of one site. Plug-ins are dictionaries with ``_target_``; ``pipeline/config/plugins.py`` checks them.
+
+    ``site_name`` is the name of the site in a job of several, which ``pipeline/config/sites.py`` sets.
+    """
 
     site: SiteConfig = field(default_factory=SiteConfig)
+    site_name: str = ""
     detector: Any = MISSING
     tracker: Any = MISSING
     pose: Any = MISSING

@@ -7,7 +7,8 @@
 Any embedder with a YAML can be named. ``pets`` is the protocol of ``score-pets``. ``site`` are choices of
 ``configs/site`` with a truth whose numbers are the same in all cameras: yours, for whatever footage you hold. Each crop
 is looked for among those of all other cameras. Columns: mAP, between what it lies in 95 % of the samples that other
-people would be, rank 1, queries and people. Other ``key=value`` go to the configuration.
+people would be, the same of the lead over the embedder that is named first, rank 1, queries and people. Other
+``key=value`` go to the configuration.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from pipeline.config.composition import load_config
 from pipeline.core import Embedder
 from pipeline.core.errors import ConfigError
 
-_COLUMNS = ("mAP", "from", "to", "rank 1", "queries", "people")
+_COLUMNS = ("mAP", "from", "to", "lead from", "to", "rank 1", "queries", "people")
 
 
 @dataclass
@@ -97,9 +98,10 @@ def main(arguments: Sequence[str]) -> None:
     options, others = read_options(arguments, Options)
     candidates = read_candidates(others, ("embedder",))
     for footage in find_footage(options):
-        rows = {"colour histogram": _figures(footage.search(footage.histograms))}
-        rows |= candidates.score("embedder", partial(_score, footage), site="empty")
-        print_rows(_COLUMNS, rows, title=footage.name)
+        found = candidates.score("embedder", partial(_search, footage), site="empty")
+        first = next(iter(found.values()))
+        found["colour histogram"] = footage.search(footage.histograms)
+        print_rows(_COLUMNS, {name: _figures(its, first) for name, its in found.items()}, title=footage.name)
 
 
 def _pets() -> Footage:
@@ -123,10 +125,11 @@ def _of_crops(name: str, crops: Sequence[TrueCrop]) -> Footage:
     )
 
 
-def _score(footage: Footage, embedder: Embedder) -> Figures:
-    return _figures(footage.search(footage.embed(embedder)))
+def _search(footage: Footage, embedder: Embedder) -> Searches:
+    return footage.search(footage.embed(embedder))
 
 
-def _figures(found: Searches) -> Figures:
+def _figures(found: Searches, first: Searches) -> Figures:
     num_people = len(np.unique(found.person_ids))
-    return found.mean_ap, *found.interval(), found.rank1, len(found.person_ids), num_people
+    lead = found.lead_over(first)
+    return found.mean_ap, *found.interval(), *lead.interval(), found.rank1, len(found.person_ids), num_people

@@ -23,7 +23,7 @@ class Searches:
 
     Attributes:
         person_ids: Shape ``(Q,)``, int64: who was looked for, query by query.
-        average_precisions: Shape ``(Q,)``, float64 in [0, 1].
+        average_precisions: Shape ``(Q,)``, float64 in [0, 1]; of a lead in [-1, 1].
         num_first: How many queries had a right answer first.
     """
 
@@ -40,6 +40,13 @@ class Searches:
     def rank1(self) -> float:
         """Share of the queries with a right answer first; 0 without any."""
         return self.num_first / max(len(self.person_ids), 1)
+
+    def lead_over(self, other: "Searches") -> "Searches":
+        """Return by how much each query was answered better than in another search of the same queries.
+
+        The interval of the lead is narrower than those of the two: what is hard for one network is so for the other.
+        """
+        return Searches(self.person_ids, self.average_precisions - other.average_precisions, 0)
 
     def interval(self, *, seed: int = 0) -> tuple[float, float]:
         """Return between what ``mean_ap`` lies in 95 % of the samples that other people would be; zeros without any.

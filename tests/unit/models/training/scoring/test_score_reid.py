@@ -33,6 +33,15 @@ def test_more_people_make_the_interval_narrower() -> None:
     assert many[1] - many[0] < 0.2 * (few[1] - few[0])
 
 
+def test_a_lead_is_sure_where_each_person_is_found_a_little_better() -> None:
+    hard, easy = [0.1, 0.2], [0.8, 0.9]
+    one = searches(dict(enumerate([hard, easy] * 5)))
+    other = searches({number: [each + 0.05 for each in found] for number, found in enumerate([hard, easy] * 5)})
+    assert other.interval()[0] < one.mean_ap
+    assert other.lead_over(one).interval() == pytest.approx((0.05, 0.05))
+    assert one.lead_over(one).interval() == (0, 0)
+
+
 def test_nobody_who_can_be_found_has_no_score() -> None:
     found = search_across_cameras(np.eye(2, dtype=np.float32), np.array([1, 2]), np.array([0, 1]))
     assert (found.mean_ap, found.rank1, found.interval()) == (0.0, 0.0, (0.0, 0.0))
@@ -78,9 +87,11 @@ def test_worlds_are_scored_beside_the_histogram(
     main(["pets=false", f"data={tmp_path}", "held_out=0", *named])
     printed = capsys.readouterr().out.splitlines()
     assert any("1 rendered worlds" in line for line in printed)
-    rows = {line.split("  ")[0]: line.split()[-6:] for line in printed}
-    mean_ap, low, high = (float(figure) for figure in rows["colour histogram"][:3])
+    rows = {line.split("  ")[0]: line.split()[-8:] for line in printed}
+    mean_ap, low, high, worst, best = (float(figure) for figure in rows["colour histogram"][:5])
     assert 0 <= low <= mean_ap <= high <= 1
+    assert -1 <= worst <= best <= 1
+    assert rows["image_onnx"][3:5] == ["0.000", "0.000"]
     assert rows["image_onnx"][-1] == "3"
 
 
