@@ -21,8 +21,8 @@ export async function page(root, context) {
   async function refresh() {
     found = await get("watchlist");
     const { info, warning, critical } = found.told;
-    put(told, "An alert follows when a camera sees one of them. It is shown on this page, and sent: ",
-      [["critical", critical], ["warning", warning], ["info", info]].map(([name, sinks]) => `${name} to ${sinks.length ? sinks.join(", ") : "no other sink"}`).join("; "), ".");
+    const sent = [["critical", critical], ["warning", warning], ["info", info]].filter(([, sinks]) => sinks.length).map(([name, sinks]) => `${name} to ${sinks.join(", ")}`);
+    put(told, "An alert follows when a camera sees one of them. It is shown on this page", sent.length ? `, and sent: ${sent.join("; ")}.` : " alone.");
     put(rows, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "Nobody is on the watch-list."));
   }
 
