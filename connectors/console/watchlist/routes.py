@@ -54,7 +54,9 @@ class Entry:
     severity: Literal["", "info", "warning", "critical"] = ""
 
     def listing(self) -> Listing:
-        """Return the listing; 422 if it is over already."""
+        """Return the listing; 422 if it is over already, or the name cannot be read."""
+        if not self.name.strip() or not self.name.isprintable():
+            raise HTTPException(422, "name: expected text that can be read, got blanks or signs that are not shown")
         now = time.time()
         if self.expires_at is not None and not now < self.expires_at < now + LONGEST_S:
             raise HTTPException(422, "expires_at: expected a moment to come, within ten years; choose a later day")
