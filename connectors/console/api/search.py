@@ -11,13 +11,13 @@ from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.people import PartNumber, TrackName, asked_part, shown_person
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.api.upload import MAX_UPLOAD, decode_upload
+from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
 from connectors.console.search.similarity import SimilarPerson, decoded
 from connectors.console.store.accounts import User
 from pipeline.core import TrackId
-from pipeline.core.errors import ConnectorError, DataError, ReidError
+from pipeline.core.errors import ConnectorError, ReidError
 
 Limit = Annotated[int, Query(ge=1, le=100)]
 
@@ -31,12 +31,6 @@ QUALITY = 88
 
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 8, 16
 """Smallest cut-out of a person, pixels; smaller ones are hard to recognise."""
-UPLOADED = {
-    "required": True,
-    "content": {
-        each: {"schema": {"type": "string", "format": "binary"}} for each in ("image/jpeg", "image/png", "image/webp")
-    },
-}
 
 
 class SearchRoutes:
@@ -53,7 +47,7 @@ class SearchRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/search", tags=["search"])
         add = router.add_api_route
-        upload = f"Search for the people in a picture: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+        upload = f"Search for the people in a picture: {ACCEPTED}"
         add("/sighting", self.by_sighting, methods=["GET"], summary="Search for the person of a sighting by picture")
         add("/picture", self.by_picture, methods=["POST"], summary=upload, openapi_extra={"requestBody": UPLOADED})
         return router
@@ -72,10 +66,7 @@ class SearchRoutes:
         return await run_in_threadpool(self._by_picture, user, await request.body(), limit)
 
     def _by_picture(self, user: User, data: bytes, limit: int) -> dict[str, Any]:
-        try:
-            image = decode_upload(data)
-        except DataError as error:
-            raise HTTPException(415, str(error)) from error
+        image = read_upload(data)
         boxes = [
             box
             for box in self._asked(lambda: self._state.networks.people_in(image))

@@ -14,8 +14,8 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.api.search import QUALITY, UPLOADED
-from connectors.console.api.upload import MAX_UPLOAD, decode_upload
+from connectors.console.api.search import QUALITY
+from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
 from connectors.console.store.accounts import User
@@ -23,7 +23,7 @@ from connectors.console.store.ledger_view import may_correct
 from connectors.console.watchlist.listed import Listed, told_by
 from connectors.console.watchlist.pictures import Image
 from pipeline.core import CommandKind, CorrectionCommand, Listing, TrackId, TrackPart
-from pipeline.core.errors import ConfigError, ConnectorError, DataError, ReidError
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 from pipeline.core.records.track import ENROLLED
 from pipeline.embedding.enrolment import judge
 
@@ -92,7 +92,7 @@ class WatchlistRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/watchlist", tags=["watch-list"])
         add = router.add_api_route
-        judged = f"Judge a picture of a person: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+        judged = f"Judge a picture of a person: {ACCEPTED}"
         taken = "Take a person off the watch-list, and forget the pictures by which they were enrolled"
         add("", self.people, methods=["GET"], summary="List the people on the watch-list, and who is told of them")
         add("", self.enrol, methods=["POST"], status_code=202, summary="Put a person on the watch-list")
@@ -175,10 +175,7 @@ class WatchlistRoutes:
         raise HTTPException(404, "there is no such picture")
 
     def _judge(self, user: User, data: bytes) -> dict[str, Any]:
-        try:
-            image = decode_upload(data)
-        except DataError as error:
-            raise HTTPException(415, str(error)) from error
+        image = read_upload(data)
         found = judge(image, self._asked(lambda: self._state.networks.people_in(image)))
         self._state.notes.audit(user.name, "watch-list", f"judged a picture: {', '.join(found.faults) or 'good'}")
         if found.box_xyxy is None:
