@@ -1,11 +1,10 @@
 """Routes of the watch-list: enrol people by pictures or by a sighting, change how they are listed, take them off."""
 
-import base64
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Path, Request
@@ -14,16 +13,16 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.api.search import QUALITY
 from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
+from connectors.console.search.network_answers import QUALITY, as_text, from_networks
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import may_correct
 from connectors.console.watchlist.listed import Listed, told_by
 from connectors.console.watchlist.pictures import Image
 from pipeline.core import CommandKind, CorrectionCommand, Listing, TrackId, TrackPart
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.core.records.track import ENROLLED
 from pipeline.embedding.enrolment import judge
 
@@ -41,7 +40,6 @@ PersonPath = Annotated[int, Path(ge=1, le=2**62)]
 PicturePath = Annotated[int, Path(ge=0, le=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Reason = Annotated[str, Field(max_length=500)]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ class WatchlistRoutes:
         if images is None:
             raise HTTPException(410, "pictures: expected pictures judged in the last minutes; choose them again")
         track_id = TrackId(ENROLLED, int(time.time()), 1 + secrets.randbelow(2**31))
-        embedding = self._asked(lambda: self._state.networks.enrolment(images, track_id))
+        embedding = from_networks("enrolment by pictures", lambda: self._state.networks.enrolment(images, track_id))
         part = TrackPart(track_id, embedding.part)
         submitted = self._submit(
             user,
@@ -176,22 +174,24 @@ class WatchlistRoutes:
 
     def _judge(self, user: User, data: bytes) -> dict[str, Any]:
         image = read_upload(data)
-        found = judge(image, self._asked(lambda: self._state.networks.people_in(image)))
+        found = judge(image, from_networks("enrolment by pictures", lambda: self._state.networks.people_in(image)))
         self._state.notes.audit(user.name, "watch-list", f"judged a picture: {', '.join(found.faults) or 'good'}")
         if found.box_xyxy is None:
-            return {"upload": None, "picture": _as_text(image), "faults": found.faults, "similar": []}
+            return {"upload": None, "picture": as_text(image), "faults": found.faults, "similar": []}
         left, top, right, bottom = found.box_xyxy
         crop = np.ascontiguousarray(image[top:bottom, left:right])
         return {
             "upload": self._state.uploads.hold(crop, user.name),
-            "picture": _as_text(crop),
+            "picture": as_text(crop),
             "faults": found.faults,
             "similar": self._similar(crop, user),
         }
 
     def _similar(self, crop: Image, user: User) -> list[dict[str, Any]]:
         """Return who in the run looks like the person in a picture, the most probable first."""
-        ranked, _ = self._asked(lambda: self._state.similarity.rank(crop, user, limit=MAX_SIMILAR))
+        ranked, _ = from_networks(
+            "enrolment by pictures", lambda: self._state.similarity.rank(crop, user, limit=MAX_SIMILAR)
+        )
         return [
             {
                 "person": each.person_id,
@@ -247,19 +247,6 @@ class WatchlistRoutes:
         assert submitted is not None
         return {"number": number, "state": submitted.state, "outcome": submitted.outcome}
 
-    def _asked(self, ask: Callable[[], Result]) -> Result:
-        """Return the networks' answer; 409 if this machine cannot build them."""
-        try:
-            return ask()
-        except ConnectorError:
-            raise
-        except ReidError as error:
-            raise HTTPException(409, f"enrolment by pictures needs the networks of the run: {error}") from error
-
     def _check_sees_all(self, user: User) -> None:
         if user.cameras is not None:
             raise HTTPException(403, "who is enrolled by pictures is looked for by all cameras; you may not see all")
-
-
-def _as_text(image: Image) -> str:
-    return base64.b64encode(encoded(np.ascontiguousarray(image), QUALITY)).decode()
