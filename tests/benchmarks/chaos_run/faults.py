@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from chaos_run.feed import BY_KAFKA, BY_RTSP, Feed
+from chaos_run.feed import Feed
 from chaos_run.job import Cluster, Job
+from chaos_run.scene import BY_KAFKA, BY_RTSP
 
 DISK_MB = 96
 
