@@ -47,9 +47,11 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from ray_cluster import TwoNodes
+
 from chaos_run.faults import FAULTS, Place, disk_full, small_disk
 from chaos_run.feed import Feed
-from chaos_run.job import Cluster, Job
+from chaos_run.job import Job
 from chaos_run.judge import Control, judge
 from chaos_run.plot import draw
 from chaos_run.scene import CAMERAS, Scene
@@ -89,7 +91,7 @@ def main(words: list[str]) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
         feed = stack.enter_context(Feed(folder, Scene(int(options["turn"]))))
-        cluster = Cluster() if options["runtime"] == "ray" else None
+        cluster = TwoNodes() if options["runtime"] == "ray" else None
         if cluster is not None:
             stack.callback(cluster.close)
         disk = stack.enter_context(small_disk(folder / "disk"))
@@ -122,7 +124,7 @@ def words_for(feed: Feed, runtime: str, name: str) -> list[str]:
     ]
 
 
-def leave_alone(feed: Feed, options: dict[str, str], out: Path, cluster: Cluster | None) -> None:
+def leave_alone(feed: Feed, options: dict[str, str], out: Path, cluster: TwoNodes | None) -> None:
     """Let a run follow the cameras as long as the other one will be disturbed, and keep it."""
     with tempfile.TemporaryDirectory(prefix="plain-") as folder:
         start = Start(feed.began_at, feed.wait_for_turn())

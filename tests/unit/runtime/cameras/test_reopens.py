@@ -10,12 +10,6 @@ from pipeline.runtime.cameras.reopens import Reopens
 ALWAYS = replace(LIMITS, max_reopens=0, min_backoff_s=1.0, max_backoff_s=30.0)
 
 
-def test_pauses_double_while_a_camera_gives_no_pictures() -> None:
-    reopens = Reopens(ALWAYS)
-    pauses = [reopens.pause_s(0.0) for _ in range(8)]
-    assert pauses == [pytest.approx(expected, rel=0.25) for expected in (1, 2, 4, 8, 16, 30, 30, 30)]
-
-
 def test_a_camera_that_worked_for_longer_than_the_pause_before_is_opened_soon_when_it_breaks_again() -> None:
     reopens = Reopens(ALWAYS)
     for _ in range(4):
