@@ -5,7 +5,7 @@
 
 Two cameras by RTSP and two by Kafka show half a minute of the demo's rendered world, there and back, again and again
 (``turn=60`` seconds), so that people never leap. A first run is left alone for as long as the second one is disturbed,
-``seconds``; ``control=FOLDER`` takes the one that an earlier test left in its ``out`` instead, if it is long enough.
+``seconds``; ``control=FOLDER`` takes the one that another test has left in its ``out`` by then, if it is long enough.
 Both begin with a turn. Faults are drawn from a bag that holds each kind once, at random moments, ``every=25`` seconds on
 average; none begins in the last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hits other
 moments. The program is as it ships, but that it leaves out no part of a track for its poor pictures: so a part that lacks
@@ -97,11 +97,10 @@ def main(words: list[str]) -> int:
         disk = stack.enter_context(small_disk(folder / "disk"))
         if not options["control"]:
             leave_alone(feed, options, out, cluster)
-        control = read_control(feed.scene, options, Path(options["control"] or out))
         start = Start(feed.began_at, feed.wait_for_turn())
         job = Job(words_for(feed, options["runtime"], "chaos"), (disk or folder) / "chaos", cluster)
         try:
-            wrong, figures = disturb(Place(feed, job, cluster, disk), start, options, out, control)
+            wrong, figures = disturb(Place(feed, job, cluster, disk), start, options, out)
         finally:
             job.stop(STOP_S)
             (out / "chaos.log").write_bytes(job.log.read_bytes())
@@ -161,9 +160,7 @@ def read_control(scene: Scene, options: dict[str, str], folder: Path) -> Control
     return Control(sightings_of(scene, folder / "plain", Start(**facts["start"])), facts["first_s"], facts["last_s"])
 
 
-def disturb(
-    place: Place, start: Start, options: dict[str, str], out: Path, control: Control
-) -> tuple[list[str], dict[str, object]]:
+def disturb(place: Place, start: Start, options: dict[str, str], out: Path) -> tuple[list[str], dict[str, object]]:
     """Do something to a run again and again, and judge it."""
     job = place.job
     rng, seconds = random.Random(int(options["seed"])), float(options["seconds"])
@@ -208,6 +205,7 @@ def disturb(
     watch.save(out / "watch.json")
     draw(out / "chaos.png", watch, log, began_at)
     span = began_at, ended_at
+    control = read_control(place.feed.scene, options, Path(options["control"] or out))
     return judge(place.feed, job, watch, "chaos.sightings", start, span, log, control, is_back, code)
 
 

@@ -4,6 +4,7 @@ People walk to where they are after half a turn and back to where they were, so 
 ended. Nobody leaps: who is followed without a fault keeps the number for the whole run.
 """
 
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -41,7 +42,7 @@ class Scene:
     def images(self, camera_id: str) -> list[Image]:
         """Return the pictures of a turn, RGB."""
         with av.open(str(DEMO / f"{camera_id}.mp4")) as clip:
-            every = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+            every = [frame.to_ndarray(format="rgb24") for frame in islice(clip.decode(video=0), self.num_frames)]
         return [every[2 * self._shown(frame)] for frame in range(self.num_frames)]
 
     def truth(self, camera_id: str) -> Truth:
