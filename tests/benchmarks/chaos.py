@@ -47,8 +47,6 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from ray_cluster import TwoNodes
-
 from chaos_run.faults import FAULTS, Place, disk_full, small_disk
 from chaos_run.feed import Feed
 from chaos_run.job import Job
@@ -57,6 +55,7 @@ from chaos_run.plot import draw
 from chaos_run.scene import CAMERAS, Scene
 from chaos_run.sightings import Start, sightings_of
 from chaos_run.watch import STEADY_S, Watch
+from ray_cluster import TwoNodes
 
 READY_S = 240.0
 """Seconds within which a run that starts follows every camera."""

@@ -1,7 +1,7 @@
 """The sightings of a run beside the truth: who was seen where in which seconds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
