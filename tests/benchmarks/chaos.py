@@ -6,10 +6,10 @@
 Two cameras by RTSP and two by Kafka show half a minute of the demo's rendered world, there and back, again and again
 (``turn=60`` seconds), so that people never leap. A first run is left alone for as long as the second one is disturbed,
 ``seconds``; ``control=FOLDER`` takes the one that another test has left in its ``out`` by then, if it is long enough.
-Both begin with a turn. Faults are drawn from a bag that holds each kind once, at random moments, ``every=25`` seconds on
-average; none begins in the last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hits other
-moments. The program is as it ships, but that it leaves out no part of a track for its poor pictures: so a part that lacks
-is a part that was lost.
+Both begin with a turn. Faults are drawn from a bag that holds each kind once, at random moments, ``every=25`` seconds
+on average; none begins in the last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hits other
+moments. The program is as it ships, but that it leaves out no part of a track for its poor pictures: so a part that
+lacks is a part that was lost.
 
 The folder ``out`` (outputs/chaos) gets ``faults.jsonl``, a line for each fault with when it began and ended and when
 every camera was followed again; ``chaos.png``, the same as a picture; ``figures.json``; the folders and the logs of
@@ -27,11 +27,11 @@ judge says of a run that is left alone. The exit code is 1, and a line says what
   the hashes of the ledger are wrong;
 - memory, threads or descriptors of all processes of the run are larger in the last quarter than in the second by more
   than 15 % and a little (runs of at least four minutes);
-- ids kept are below 95 % of the undisturbed run's. They are the share of the seconds of people (a person in a camera for
-  a second) in which the number is that of the person, when people and numbers are assigned one to one for the whole run,
-  as well as can be. The seconds that count are those since the start of the run in which the camera was not blind and
-  both runs saw that person in it. ``same_number_after`` shows by kind of fault how many people have the number of the
-  30 s before it in the 30 s after the recovery; in the undisturbed run, at those times; and of how many.
+- ids kept are below 95 % of the undisturbed run's. They are the share of the seconds of people (a person in a camera
+  for a second) in which the number is that of the person, when people and numbers are assigned one to one for the whole
+  run, as well as can be. The seconds that count are those since the start of the run in which the camera was not blind
+  and both runs saw that person in it. ``same_number_after`` shows by kind of fault how many people have the number of
+  the 30 s before it in the 30 s after the recovery; in the undisturbed run, at those times; and of how many.
 
 Needs the extra ``kafka``, Apache Kafka and Java. Without the right to mount a small disk, no disk is full.
 """

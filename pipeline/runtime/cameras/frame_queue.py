@@ -116,8 +116,8 @@ class FrameQueue(Generic[Item]):
 def wait_for_readers(limit_s: float) -> None:
     """Wait until the threads of queues that were closed have ended, for at most so many seconds.
 
-    To be called before the process ends. Python ends the threads that are left, and one that decodes a picture in OpenCV
-    takes the process with it: "terminate called without an active exception", SIGABRT, and another exit code.
+    To be called before the process ends. Python ends the threads that are left, and one that decodes a picture in
+    OpenCV takes the process with it: "terminate called without an active exception", SIGABRT, another exit code.
     """
     until = time.monotonic() + limit_s
     for thread in threading.enumerate():

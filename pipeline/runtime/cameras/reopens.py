@@ -23,8 +23,8 @@ class Reopens:
     def pause_s(self, worked_s: float) -> float | None:
         """Return after how many seconds to open it again, or None to give it up: it breaks too often.
 
-        Pauses double, up to the longest, until the camera works for longer than the pause before that: then the next one
-        is the shortest again. So one that comes and goes is paused no longer than it works.
+        Pauses double, up to the longest, until the camera works for longer than the pause before that: then the next
+        one is the shortest again. So one that comes and goes is paused no longer than it works.
 
         Args:
             worked_s: For how many seconds it gave pictures, since it was opened until it broke.
