@@ -8,7 +8,7 @@ export async function page(root) {
   const operations = Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
   const areas = [...new Set(operations.map(({ operation }) => operation.tags[0]))];
   put(root,
-    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "API"),
+    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("API")),
       h("p", {}, tx("Every function of this page. Programs authenticate with a token: {header}", { header: h("code", {}, "Authorization: Bearer passerby_…") }))),
     h("a", { className: "button", href: "/api/openapi.json" }, t("OpenAPI document"))),
     h("div", { className: "stack", lang: "en" }, areas.map((area) => h("section", { className: "card stack" }, h("h2", {}, area),

@@ -1,0 +1,173 @@
+"""The operator's page in another language, in a browser over the output of a run of the demo."""
+
+import json
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from console_browser import chromium, go, opened
+from console_page import PASSWORD, RunningPage
+from playwright.sync_api import Browser, Page, Route
+from running import start
+
+from connectors.console.store.accounts import Role
+from pipeline.ledger import Ledger
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).resolve().parents[2]
+GERMAN: dict[str, Any] = json.loads((ROOT / "connectors/console/page/languages/de.json").read_text())
+CONTRAST = (ROOT / "tests/support/page_contrast.js").read_text()
+ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
+USER = "ann"
+PERSON = "person"
+"""Stands for the page of the first person."""
+PAGES = (
+    *("live", "alerts", "recordings", "people", PERSON, "review", "review/audit", "counts", "health"),
+    *("privacy", "site", "accounts", "api"),
+)
+DIALOGS: dict[str, tuple[str, ...]] = {
+    "mute": ("alerts", '[data-key^="mute "]'),
+    "comment": ("alerts", '[data-key^="say "]'),
+    "span": ("recordings", '[data-key="save"]'),
+    "play": (PERSON, '[data-key="play"]'),
+    "merge": (PERSON, '[data-key="merge"]'),
+    "watch-list": (PERSON, '[data-key="name"]'),
+    "erase": (PERSON, '[data-key="erase"]'),
+    "why": (PERSON, '[data-key^="why "]'),
+    "user": ("accounts", ".head button.main"),
+    "token": ("accounts", ".head button:not(.main) >> nth=1"),
+    "second factor": ("accounts", "#nav .foot button >> nth=1"),
+}
+"""Pages with the button that opens a dialog there."""
+SHOWN = """() => {
+    const found = new Set();
+    const own = "[lang=en], pre, code, textarea, noscript, #toasts";
+    for (const one of document.querySelectorAll("body, body *")) {
+        if (one.closest(own)) continue;
+        for (const child of one.childNodes) if (child.nodeType === 3) found.add(child.data.trim());
+        for (const name of ["aria-label", "title", "placeholder", "alt"]) found.add((one.getAttribute(name) ?? "").trim());
+    }
+    return [document.title, ...found].filter(Boolean);
+}"""
+"""All texts of a page but those that are in no language: what is typed, code, and the reference of the API."""
+
+LETTERS = str.maketrans("aceginorsuyzAEIOUC", "áćéğíñóřšúýžÁÉÍÓÚĆ")
+
+
+def lengthened(text: str) -> str:
+    """Return a text with accents on its letters, and 30 % longer; its places stay."""
+    parts = re.split(r"(\{\w+\})", text)
+    accented = "".join(part if index % 2 else part.translate(LETTERS) for index, part in enumerate(parts))
+    return f"{accented} {'ñ' * round(0.3 * len(text))}" if len(text) > 3 else accented
+
+
+def from_right_to_left() -> dict[str, Any]:
+    """Return the catalogue of a language that is written from right to left, has accents, and needs more room."""
+    texts = {text: lengthened(text) for text in GERMAN["texts"]}
+    plurals = {text: {"other": texts[text]} for text, known in GERMAN["texts"].items() if isinstance(known, dict)}
+    return {"direction": "rtl", "texts": texts | plurals, "server": {text: lengthened(text) for text in GERMAN["server"]}}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def past(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
+    """A page with a login over what a run left that was stopped after its first alerts."""
+    folder = tmp_path_factory.mktemp("demo")
+    process = start(
+        [
+            *("site=demo", "runtime=inline", "sink=[jsonl,console,counts,recording]", f"output_dir={folder}"),
+            *("sink.console.port=0", f"site.zones={ZONE}", "alerts.zone_dwell.max_dwell_s=2"),
+        ]
+    )
+    assert process.stdout is not None
+    url = next(found[1] for line in process.stdout if (found := re.match(r"console: (\S+) ", line)))
+    with httpx.Client(base_url=url, timeout=60) as client:
+        while client.get("/api/alerts").json()["num_open"] < 3:
+            time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, output = process.communicate(timeout=400)
+    assert process.returncode == 0, output
+    with RunningPage(folder) as running:
+        running.accounts.put(USER, PASSWORD, Role.ADMINISTRATOR, None)
+        yield running
+
+
+@contextmanager
+def speaking(browser: Browser, past: RunningPage, catalogue: dict[str, Any] = GERMAN, **options: object) -> Iterator[Page]:
+    """Log in to the page in a browser that prefers German; ``catalogue`` stands in for the German one."""
+    with opened(browser, "about:blank", **{"locale": "de-DE", **options}) as page:
+        answer: Callable[[Route], None] = lambda route: route.fulfill(json=catalogue)
+        page.route("**/page/languages/de.json", answer)
+        page.goto(past.url)
+        page.locator("input").first.fill(USER)
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.locator("form button.main").click()
+        page.wait_for_selector(".page-live[data-ready]")
+        yield page
+
+
+def address(past: RunningPage, name: str) -> str:
+    """Return the address of an entry of ``PAGES``."""
+    if name != PERSON:
+        return name
+    people = past.state.ledger_view.people(past.accounts.users()[0])
+    return f"person/{max(people, key=lambda person: person.num_sightings).person_id}"
+
+
+def english_in(shown: list[str]) -> list[str]:
+    """Return the texts that are English ones of the catalogue."""
+    texts = {text: known for text, known in GERMAN["texts"].items() if known != text}
+    server = {text: known for text, known in GERMAN["server"].items() if known != text}
+    known = {form for text in texts.values() for form in (text.values() if isinstance(text, dict) else [text])}
+    patterns = [re.compile(pattern_of(text)) for text in [*texts, *server] if text not in known]
+    german = [re.compile(pattern_of(text)) for text in known]
+    return [
+        text
+        for text in shown
+        if any(each.fullmatch(text) for each in patterns) and not any(each.fullmatch(text) for each in german)
+    ]
+
+
+def pattern_of(text: str) -> str:
+    return ".+".join(map(re.escape, re.split(r"\{\w+\}", text)))
+
+
+def test_german_pages_show_no_english_text(browser: Browser, past: RunningPage) -> None:
+    with speaking(browser, past) as page:
+        assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["de", "ltr"]
+        for name in PAGES:
+            go(page, address(past, name))
+            assert english_in(page.evaluate(SHOWN)) == [], name
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_german_dialogs_show_no_english_text(browser: Browser, past: RunningPage, name: str) -> None:
+    where, button = DIALOGS[name]
+    with speaking(browser, past) as page:
+        go(page, address(past, where))
+        page.locator(button).first.click()
+        page.wait_for_selector("dialog[open]")
+        assert english_in(page.evaluate(SHOWN)) == []
+
+
+@pytest.mark.parametrize("viewport", [(1440, 900), (360, 740)], ids=["desk", "phone"])
+def test_no_page_scrolls_sideways_from_right_to_left(browser: Browser, past: RunningPage, viewport: tuple[int, int]) -> None:
+    size = {"width": viewport[0], "height": viewport[1]}
+    with speaking(browser, past, from_right_to_left(), viewport=size) as page:
+        assert page.evaluate("getComputedStyle(document.body).direction") == "rtl"
+        for name in PAGES:
+            go(page, address(past, name))
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], name
+            assert page.evaluate(CONTRAST) == [], name
