@@ -1,10 +1,11 @@
 """The operator's page in another language, in a browser over the output of a run of the demo."""
 
 import json
+import math
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,10 @@ import httpx
 import pytest
 from console_browser import chromium, go, opened
 from console_page import PASSWORD, RunningPage
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 from running import start
 
 from connectors.console.store.accounts import Role
-from pipeline.ledger import Ledger
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -52,27 +52,31 @@ SHOWN = """() => {
     for (const one of document.querySelectorAll("body, body *")) {
         if (one.closest(own)) continue;
         for (const child of one.childNodes) if (child.nodeType === 3) found.add(child.data.trim());
-        for (const name of ["aria-label", "title", "placeholder", "alt"]) found.add((one.getAttribute(name) ?? "").trim());
+        for (const name of ["aria-label", "title", "placeholder", "alt"]) found.add(one.getAttribute(name)?.trim());
     }
     return [document.title, ...found].filter(Boolean);
 }"""
 """All texts of a page but those that are in no language: what is typed, code, and the reference of the API."""
 
-LETTERS = str.maketrans("aceginorsuyzAEIOUC", "áćéğíñóřšúýžÁÉÍÓÚĆ")
+LETTERS = str.maketrans("aceginorsuyzACEGINORSU", "áćéğíñóřšúýžÁĆÉĞÍÑÓŘŠÚ")
 
 
 def lengthened(text: str) -> str:
     """Return a text with accents on its letters, and 30 % longer; its places stay."""
     parts = re.split(r"(\{\w+\})", text)
     accented = "".join(part if index % 2 else part.translate(LETTERS) for index, part in enumerate(parts))
-    return f"{accented} {'ñ' * round(0.3 * len(text))}" if len(text) > 3 else accented
+    return accented + " ñññ" * math.ceil(0.3 * len(text) / 4)
 
 
 def from_right_to_left() -> dict[str, Any]:
     """Return the catalogue of a language that is written from right to left, has accents, and needs more room."""
     texts = {text: lengthened(text) for text in GERMAN["texts"]}
     plurals = {text: {"other": texts[text]} for text, known in GERMAN["texts"].items() if isinstance(known, dict)}
-    return {"direction": "rtl", "texts": texts | plurals, "server": {text: lengthened(text) for text in GERMAN["server"]}}
+    return {
+        "direction": "rtl",
+        "texts": texts | plurals,
+        "server": {text: lengthened(text) for text in GERMAN["server"]},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +109,12 @@ def past(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @contextmanager
-def speaking(browser: Browser, past: RunningPage, catalogue: dict[str, Any] = GERMAN, **options: object) -> Iterator[Page]:
+def speaking(
+    browser: Browser, past: RunningPage, catalogue: dict[str, Any] = GERMAN, **options: object
+) -> Iterator[Page]:
     """Log in to the page in a browser that prefers German; ``catalogue`` stands in for the German one."""
     with opened(browser, "about:blank", **{"locale": "de-DE", **options}) as page:
-        answer: Callable[[Route], None] = lambda route: route.fulfill(json=catalogue)
-        page.route("**/page/languages/de.json", answer)
+        page.route("**/page/languages/de.json", lambda route: route.fulfill(json=catalogue))
         page.goto(past.url)
         page.locator("input").first.fill(USER)
         page.locator("input[type=password]").fill(PASSWORD)
@@ -162,8 +167,58 @@ def test_german_dialogs_show_no_english_text(browser: Browser, past: RunningPage
         assert english_in(page.evaluate(SHOWN)) == []
 
 
+def test_no_text_is_outside_of_the_catalogue(browser: Browser, past: RunningPage) -> None:
+    with speaking(browser, past, from_right_to_left()) as page:
+        data = {USER, "Passerby", "Deutsch", "plaza", "cpu", *past.state.site_file.site().cameras}
+        data |= rules_of(page)
+        for name in PAGES:
+            go(page, address(past, name))
+            words = {word for text in page.evaluate(SHOWN) for word in re.findall(r"\b[A-Za-z_]{3,}\b", text)}
+            assert {word for word in words - data if "_" not in word} == set(), name
+
+
+def rules_of(page: Page) -> set[str]:
+    """Return the names of all rules and of their options, which are those of the configuration in every language."""
+    found: dict[str, Any] = page.evaluate("async () => (await (await fetch('/api/rules')).json()).templates")
+    return {name for rule, options in found.items() for name in (rule, *options)}
+
+
+def test_the_language_is_the_browsers_until_another_is_chosen(browser: Browser, past: RunningPage) -> None:
+    with speaking(browser, past, locale="de-AT") as page:
+        assert page.locator("#nav a.item").nth(1).inner_text().startswith("Alarme")
+        with page.expect_navigation():
+            page.get_by_label("Sprache").select_option("en")
+        page.wait_for_selector("#nav >> text=Alerts")
+        page.reload()
+        page.wait_for_selector("#nav >> text=Alerts")
+        assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, past: RunningPage) -> None:
+    with speaking(browser, past) as page:
+        written = page.evaluate(
+            """async () => {
+                const [{ t, tn, told }, { duration, eventTime, parseTime, percent }] = await Promise.all(
+                    ["language", "format"].map((name) => import(`/page/${name}.js`)));
+                return [
+                    duration(4.25), duration(172800), percent(0.125, 1), eventTime(90.5), parseTime(eventTime(90.5)),
+                    ...[1, 0].map((count) => tn("{count} sighting", "{count} sightings", count)),
+                    t("Person {person}", { person: 12345 }),
+                    told("Somebody leaves 'door'."), told("not 7: no transit from a to b"),
+                    told("no such sentence"), told("constructor"),
+                ];
+            }"""
+        )
+        assert written == [
+            *("4,3 s", "2 Tage", "12,5 %", "01:30,5", 90.5, "1 Sichtung", "0 Sichtungen", "Person 12345"),
+            *("Jemand verlässt 'door'.", "nicht 7: kein Weg von a nach b", "no such sentence", "constructor"),
+        ]
+
+
 @pytest.mark.parametrize("viewport", [(1440, 900), (360, 740)], ids=["desk", "phone"])
-def test_no_page_scrolls_sideways_from_right_to_left(browser: Browser, past: RunningPage, viewport: tuple[int, int]) -> None:
+def test_no_page_scrolls_sideways_from_right_to_left(
+    browser: Browser, past: RunningPage, viewport: tuple[int, int]
+) -> None:
     size = {"width": viewport[0], "height": viewport[1]}
     with speaking(browser, past, from_right_to_left(), viewport=size) as page:
         assert page.evaluate("getComputedStyle(document.body).direction") == "rtl"

@@ -73,8 +73,8 @@ function svg(title, ...children) {
 
 function legend(names) {
   return names.map((name, index) => [
-    s("rect", { x: LEFT + 12 + index * 290, y: 2, width: 12, height: 8, class: index ? "bar other" : "bar" }),
-    s("text", { x: LEFT + 30 + index * 290, y: 11 }, name)]).flat();
+    s("rect", { x: LEFT + 12, y: 2 + index * 14, width: 12, height: 8, class: index ? "bar other" : "bar" }),
+    s("text", { x: LEFT + 30, y: 11 + index * 14 }, name)]).flat();
 }
 
 function band(rows, label) {

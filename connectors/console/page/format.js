@@ -64,6 +64,11 @@ export function decimal(value, digits = 1) {
   return new Intl.NumberFormat(locale, { useGrouping: false, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
+// With its sign, which Intl keeps in front of the digits in every direction of writing.
+export function signed(value, digits = 1) {
+  return new Intl.NumberFormat(locale, { signDisplay: "exceptZero", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
 export function inSeconds(value, digits = 1) {
   return t("{number} s", { number: decimal(value, digits) });
 }

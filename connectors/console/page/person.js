@@ -2,7 +2,7 @@
 
 import { get, send, waitUntilApplied } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
-import { colour, decimal, duration, eventTime, outcome, personLink, personTitle, probabilityText, thumbnail, wallClock } from "./format.js";
+import { colour, decimal, duration, eventTime, outcome, personLink, personTitle, probabilityText, signed, thumbnail, wallClock } from "./format.js";
 import { t, tn, told, tx } from "./language.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
@@ -265,7 +265,7 @@ function spread(best) {
 // Log-likelihood ratios for and against the person, natural logarithm: 0 is neutral, 3 is 20 to 1.
 function evidence({ looks: appearance, way: motion, needed }) {
   if (appearance === undefined) return null;
-  const row = (name, value, about) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, (value > 0 ? "+" : "") + decimal(value)), h("td", { className: "soft" }, about));
+  const row = (name, value, about) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, signed(value)), h("td", { className: "soft" }, about));
   return h("table", { className: "evidence" }, h("tbody", {}, row(t("appearance"), appearance, ratio(appearance)), row(t("place and time"), motion ?? 0, ratio(motion ?? 0)), row(t("needed"), needed ?? 0, t("to link two track segments at the allowed error rate"))));
 }
 

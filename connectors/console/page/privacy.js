@@ -29,7 +29,7 @@ export async function page(root, context) {
     const found = await get("audit");
     put(audit, h("h2", {}, t("Who did what")), found.length ? h("div", { className: "scroll" }, h("table", {},
       h("thead", {}, h("tr", {}, [t("when"), t("who"), t("what"), t("about")].map((title) => h("th", {}, title)))),
-      h("tbody", {}, found.slice(0, 200).map((entry) => h("tr", {}, h("td", { className: "num" }, wallClock(entry.at)), h("td", {}, entry.by), h("td", {}, told(entry.what)), h("td", {}, entry.about)))))) : h("p", { className: "soft" }, t("Nothing yet.")));
+      h("tbody", {}, found.slice(0, 200).map((entry) => h("tr", {}, h("td", { className: "num" }, wallClock(entry.at)), h("td", {}, entry.by), h("td", {}, told(entry.what)), h("td", {}, entry.what === "look" ? told(entry.about) : entry.about)))))) : h("p", { className: "soft" }, t("Nothing yet.")));
   }
 
   context.listeners.add(refresh);

@@ -3,7 +3,7 @@
 import { keep, shown as inAddress } from "./address.js";
 import { get } from "./api.js";
 import { addButtons, dialog, h, put } from "./dom.js";
-import { duration, eventTime, inSeconds, moment, parseTime } from "./format.js";
+import { duration, eventTime, moment, parseTime, signed } from "./format.js";
 import { t, tx } from "./language.js";
 import { RecordedVideo } from "./recorded_video.js";
 import { scrubber } from "./scrubber.js";
@@ -49,7 +49,7 @@ export async function page(root, context) {
   const tiles = h("div", { className: "cameras" });
   const bar = h("div", { className: "bar" });
   const note = h("p", { className: "soft", role: "status" });
-  const jumps = [["back", `−${inSeconds(10, 0)}`, () => seek(at - 10)], ["forward", `+${inSeconds(10, 0)}`, () => seek(at + 10)], ["previous", t("Previous mark"), () => toMark(-1)], ["next", t("Next mark"), () => toMark(1)]]
+  const jumps = [["back", t("{number} s", { number: signed(-10, 0) }), () => seek(at - 10)], ["forward", t("{number} s", { number: signed(10, 0) }), () => seek(at + 10)], ["previous", t("Previous mark"), () => toMark(-1)], ["next", t("Next mark"), () => toMark(1)]]
     .map(([key, text, onclick]) => h("button", { "data-key": key, onclick }, text));
   put(root, head, h("div", { className: "stack" }, tiles,
     h("section", { className: "card controls", "aria-label": t("Time") }, h("div", { className: "bar" }, toggle, jumps, clock, slider), bar, note, axis.element)));

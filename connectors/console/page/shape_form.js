@@ -19,7 +19,7 @@ export function shapeRow(shape, edits, size, changed) {
     type: "number", min: 0, step, value: block[key] ?? "", placeholder: t("as the rule"), style: { width: "8.5em" }, "data-key": `${shape.name} ${key}`,
     onchange: (event) => set(key, event.target.value === "" ? null : Number(event.target.value)),
   }));
-  const corners = h("input", { value: cornersText(shape.points), style: { width: "100%" }, "data-key": `${shape.name} corners`, onchange: () => {
+  const corners = h("input", { dir: "ltr", value: cornersText(shape.points), style: { width: "100%" }, "data-key": `${shape.name} corners`, onchange: () => {
     const points = parseCorners(corners.value, shape.isZone ? 3 : 2, shape.isZone ? 100 : 2);
     if (!points) return toast(t("Expected corners in percent of the picture, such as 10 20, 30 40, 50 60."), { bad: true });
     write(site, { ...shape, points }, size);
