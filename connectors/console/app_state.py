@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,12 @@ from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
+from connectors.console.watchlist.pictures import EnrolledPictures, Uploads
 from connectors.recording.store import RecordingStore
 from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
-from pipeline.ledger.corrections.apply import Forget
+from pipeline.ledger.cameras.submit import CheckAtRest
+from pipeline.ledger.corrections.apply import Forget, apply_pending
 from pipeline.ledger.ledger import is_being_written
 
 if TYPE_CHECKING:
@@ -49,10 +52,12 @@ class AtRest:
     Attributes:
         forget: See ``pipeline.ledger.corrections.apply.Forget``.
         write_again: Writes the films of an output folder again, and says what became of them.
+        check_camera: See ``pipeline.ledger.cameras.submit.CheckAtRest``.
     """
 
     forget: Forget
     write_again: Callable[[Path, Sequence[Path]], str]
+    check_camera: CheckAtRest
 
 
 class AppState:
@@ -91,6 +96,8 @@ class AppState:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
+        self.enrolled = EnrolledPictures(settings.folder / "enrolled.sqlite")
+        self.uploads = Uploads()
         self._alert_pictures: AlertPictureStore | None = None
         self._recording: RecordingStore | None = None
         self._rules: RuleStore | None = None
@@ -114,7 +121,23 @@ class AppState:
             ConnectorError: If the ledger cannot be written.
         """
         with self._submitting:  # after the run, commands are applied here, one at a time
-            return submit_command(self.ledger_path, command, None if self._at_rest is None else self._at_rest.forget)
+            return submit_command(self.ledger_path, command, self._forget)
+
+    @property
+    def _forget(self) -> Forget | None:
+        return None if self._at_rest is None else self._at_rest.forget
+
+    def _expire(self) -> None:
+        """After a run, take people off the watch-list whose time is over; a run does so itself."""
+        ends = [each.listing.expires_at for each in self.ledger_view.listed()]
+        if any(end is not None and end <= time.time() for end in ends) and not self.is_live:
+            with self._submitting:
+                apply_pending(self.ledger_path, self._forget)
+
+    @property
+    def check_camera(self) -> CheckAtRest | None:
+        """What a camera command comes to after the run; None: it waits for the run that continues."""
+        return None if self._at_rest is None else self._at_rest.check_camera
 
     def films(self) -> list[Path]:
         """Return the films that a run wrote at its end; an erasure deletes them."""
@@ -191,7 +214,9 @@ class AppState:
         return self.pictures.drop(gone)
 
     def tidy(self) -> int:
-        """Delete pictures that are too old or too many, and orphans; return the number of orphans deleted."""
+        """Delete what is too old or too much, and orphans; return the number of orphaned pictures deleted."""
+        self._expire()
+        self.enrolled.keep_only(self.ledger_view.kept_parts)
         self.pictures.tidy()
         old = self.pictures.parts(older_than_s=ORPHAN_AGE_S)
         orphans = [part for part in old if self.ledger_view.person_of(part) == NOBODY]
@@ -203,6 +228,7 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
+        self.enrolled.close()
         for opened in (self._alert_pictures, self._recording, self._rules):
             if opened is not None:
                 opened.close()

@@ -63,7 +63,7 @@ class FinalBoxes:
         self._write_files = write_files
         self._store = folder / "boxes.sqlite"
         self._spool = folder / ".spool"
-        self._earlier = folder / ".spool-before"
+        self._folder = folder
         self._tracks = FinalTracks()
         self._files: dict[str, AppendFile] = {}
         self._frame_hw: dict[str, tuple[int, int]] = {}
@@ -72,8 +72,7 @@ class FinalBoxes:
         self._is_done = False
         try:
             if self._spool.exists():
-                shutil.rmtree(self._earlier, ignore_errors=True)
-                self._spool.rename(self._earlier)
+                self._spool.rename(folder / f".spool-before-{len(self._spools())}")
             self._spool.mkdir(parents=True)
         except OSError as error:
             raise ConnectorError(
@@ -97,13 +96,16 @@ class FinalBoxes:
         lengths = json.loads(mark)
         if self._store.exists():
             self._masks = read_masks(self._store)
-        if self._name_of_earlier() != lengths.get("spool"):
+        earlier = [path for path in self._spools() if _name_of(path) == lengths.get("spool")]
+        if not earlier:
             self._continue_from_store()
             return
         self._name = lengths.get("spool")
         self._who.close()
         shutil.rmtree(self._spool)
-        self._earlier.rename(self._spool)
+        earlier[0].rename(self._spool)
+        for other in {*self._spools()} - {self._spool}:
+            shutil.rmtree(other, ignore_errors=True)
         self._who = AppendFile(self._spool / "who.jsonl")
         self._who.truncate(lengths["who"])
         for number, (camera_id, num_bytes, frame_hw) in enumerate(lengths["cameras"]):
@@ -117,13 +119,9 @@ class FinalBoxes:
             for line in lines:
                 self._follow(json.loads(line))
 
-    def _name_of_earlier(self) -> str | None:
-        """Return the name of the spool that an earlier process left; None if there is none."""
-        try:
-            with (self._earlier / "who.jsonl").open("rb") as lines:
-                return str(json.loads(lines.readline())["spool"])
-        except (OSError, ValueError, KeyError):  # none, or not a whole line
-            return None
+    def _spools(self) -> list[Path]:
+        """Return all spools: of earlier processes several, if some ended before ``rewind``, as on a full disk."""
+        return sorted(self._folder.glob(".spool*"))
 
     def _continue_from_store(self) -> None:
         """Take all boxes and identities from the store; without a store there is nothing to continue."""
@@ -225,7 +223,7 @@ class FinalBoxes:
             if stored and set(people) == {NOBODY}:
                 raise ConnectorError(f"{self._store}: expected boxes of people whom the ledger knows, got none of them")
         except ConnectorError:
-            self._remove()
+            self._end(self._spools())
             raise
         for part, person_id in zip(stored, people, strict=True):
             if person_id != NOBODY:
@@ -238,21 +236,24 @@ class FinalBoxes:
         """Write the files of the end of the run once, then the box store, then remove the spool; idempotent.
 
         Raises:
-            ConnectorError: If the disk is full.
+            ConnectorError: If the disk is full. The spool stays, for a run that continues this one.
         """
-        is_done, self._is_done = self._is_done, True
+        if self._is_done:
+            return
+        spools: list[Path] = []
         try:
-            if not is_done:
-                self._write_files()
-                self._write_store()
+            self._write_files()
+            self._write_store()
+            spools = self._spools()
         finally:
-            self._remove()
+            self._end(spools)
 
-    def _remove(self) -> None:
+    def _end(self, spools: Sequence[Path]) -> None:
+        self._is_done = True
         for file in (self._who, *self._files.values()):
             file.close()
-        shutil.rmtree(self._spool, ignore_errors=True)
-        shutil.rmtree(self._earlier, ignore_errors=True)
+        for spool in spools:
+            shutil.rmtree(spool, ignore_errors=True)
 
     def _write_store(self) -> None:
         """Write the boxes of all people who were not erased to one file; of those who were, where they are covered."""
@@ -310,6 +311,15 @@ class FinalBoxes:
             self._tracks.follow((number, kept) for number, kept in who["fates"])
         elif "part" in who:
             self._tracks.see(TrackPart.parse(who["part"]), who["person_id"])
+
+
+def _name_of(spool: Path) -> str | None:
+    """Return the name of a spool; None if its process ended before it had one."""
+    try:
+        with (spool / "who.jsonl").open("rb") as lines:
+            return str(json.loads(lines.readline())["spool"])
+    except (OSError, ValueError, KeyError):  # none, or not a whole line
+        return None
 
 
 def _who_line(part: TrackPart, person_id: int) -> bytes:

@@ -86,20 +86,26 @@ class DatasetSpec:
 
 
 @dataclass(slots=True)
-class _JpegList:
-    """Concatenated JPEG images."""
+class _Encoded:
+    """Concatenated files of images."""
 
     parts: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def add(self, image: NDArray[np.uint8], quality: int) -> None:
-        done, coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        assert done, "a non-empty image can be encoded as JPEG"
+    def add_jpeg(self, image: NDArray[np.uint8], quality: int) -> None:
+        self._add(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+    def add_png(self, mask: NDArray[np.bool_]) -> None:
+        self._add(".png", mask.astype(np.uint8) * 255, [cv2.IMWRITE_PNG_BILEVEL, 1])
+
+    def _add(self, kind: str, image: NDArray[np.uint8], options: list[int]) -> None:
+        done, coded = cv2.imencode(kind, image, options)
+        assert done, "a non-empty image can be encoded"
         self.parts.append(coded.ravel())
 
-    def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
+    def arrays(self, name: str, kind: str = "jpeg") -> dict[str, NDArray[np.generic]]:
         sizes = np.array([0, *(len(part) for part in self.parts)], np.int64)
         joined = np.concatenate(self.parts) if self.parts else np.zeros(0, np.uint8)
-        return {f"{name}_jpeg": joined, f"{name}_offset": np.cumsum(sizes)}
+        return {f"{name}_{kind}": joined, f"{name}_offset": np.cumsum(sizes)}
 
 
 def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArray[Any]]:
@@ -113,24 +119,26 @@ def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArr
       0 outside, 1 hidden, 2 visible, ``heading`` radians relative to the camera, ``speed`` m/s, ``action`` index
       into ``gait.ACTIONS``;
     - ``crop_jpeg``, ``crop_offset``, ``crop_box`` (C,) row of the box, ``crop_xyxy`` (C, 4) pixels of the crop;
+      ``mask_png``, ``mask_offset``, white where a pixel of the crop shows the person;
     - ``person_id``, ``person_outfit`` (P,), ``attribute_names`` (K,), ``attributes`` (P, K);
     - ``size_hw`` (2,), ``camera_names``, ``scenario``.
     """
     world = World(scenario)
-    frames, crops = _JpegList(), _JpegList()
+    frames, crops, masks = _Encoded(), _Encoded(), _Encoded()
     frame_rows: list[tuple[int, float]] = []
     boxes: list[tuple[int, TruePerson]] = []
     cuts: list[tuple[int, NDArray[np.float32]]] = []
     for views in world.moments(round(seconds * scenario.fps)):
         for camera, view in enumerate(views):
-            frames.add(view.frame.image, 90)
+            frames.add_jpeg(view.frame.image, 90)
             frame_rows.append((camera, view.frame.stamp.captured_at))
             for person in view.people:
                 boxes.append((len(frame_rows) - 1, person))
                 if _is_worth_a_crop(person):
                     box = _widened(person.full_xyxy, view.frame.size_hw)
                     left, top, right, bottom = box.astype(int)
-                    crops.add(view.frame.image[top:bottom, left:right], 92)
+                    crops.add_jpeg(view.frame.image[top:bottom, left:right], 92)
+                    masks.add_png(_mask_of_crop(person, box))
                     cuts.append((len(boxes) - 1, box))
     outfits = [(number, worn) for number, person in enumerate(world.people) for worn in range(len(person.outfits))]
     people = [person for _, person in boxes]
@@ -151,6 +159,7 @@ def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArr
         "speed": np.array([person.speed_m_s for person in people], np.float32),
         "action": np.array([ACTIONS.index(person.action) for person in people], np.int16),
         **crops.arrays("crop"),
+        **masks.arrays("mask", "png"),
         "crop_box": np.array([row for row, _ in cuts], np.int32),
         "crop_xyxy": np.array([box for _, box in cuts], np.float32).reshape(-1, 4),
         "person_id": np.array([first_id + who + 1 for who, _ in outfits], np.int32),
@@ -177,6 +186,16 @@ def _widened(box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray
     across, down = CROP_MARGIN * (right - left), CROP_MARGIN * (bottom - top)
     corners = [np.floor(left - across), np.floor(top - down), np.ceil(right + across), np.ceil(bottom + down)]
     return np.clip(corners, 0, [size_hw[1], size_hw[0]] * 2).astype(np.float32)
+
+
+def _mask_of_crop(person: TruePerson, crop_xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which pixels of a crop, the box with its margin, show the person."""
+    left, top, right, bottom = crop_xyxy.astype(int)
+    mask = np.zeros((bottom - top, right - left), np.bool_)
+    height, width = person.mask.shape
+    down, across = np.floor(person.full_xyxy[[1, 0]]).astype(int) - (top, left)
+    mask[down : down + height, across : across + width] = person.mask
+    return mask
 
 
 def render_dataset(spec: DatasetSpec, folder: Path, *, workers: int) -> None:

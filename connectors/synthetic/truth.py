@@ -37,6 +37,7 @@ class TruePerson:
         facing: Heading relative to the camera: 0 towards the camera, counter-clockwise from above.
         speed_m_s: Metres per second.
         action: walk, stand, phone or talk.
+        mask: Shape ``(h, w)``, bool: which of the whole pixels of ``full_xyxy`` the person covers.
     """
 
     person_id: int
@@ -51,6 +52,7 @@ class TruePerson:
     facing: float
     speed_m_s: float
     action: str
+    mask: NDArray[np.bool_]
 
 
 def true_person(
@@ -75,6 +77,7 @@ def true_person(
         facing=float((stance.heading - to_camera + np.pi) % (2 * np.pi) - np.pi),
         speed_m_s=stance.speed_m_s,
         action=stance.action,
+        mask=silhouette.mask,
     )
 
 

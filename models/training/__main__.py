@@ -7,6 +7,7 @@
     export-video        write a video network: safetensors or ONNX
     convert-checkpoint  make baseline weights of a ResNet-50 of torchreid or fast-reid
     score-pets          score detectors and embedders on real footage, PETS 2009
+    score-reid          compare embedders on real and rendered footage, with intervals over people
     score-worlds        score detectors, embedders and pose estimators on rendered worlds
     score-trackers      compare trackers on real footage: PETS 2009, MOT17
     score-benchmark     score a video network on MARS and others
@@ -34,6 +35,7 @@ COMMANDS = {
     "export-video": "video.export",
     "convert-checkpoint": "video.checkpoint_conversion",
     "score-pets": "scoring.score_pets",
+    "score-reid": "scoring.score_reid",
     "score-worlds": "scoring.score_worlds",
     "score-trackers": "scoring.score_trackers",
     "score-benchmark": "video.evaluate",

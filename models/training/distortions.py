@@ -74,6 +74,19 @@ def distort_detail(image: Image, rng: np.random.Generator) -> Image:
     return image
 
 
+def swap_background(image: Image, mask: Image, other: Image) -> Image:
+    """Return the person of one picture in front of another.
+
+    Args:
+        image: Shape ``(H, W, 3)``.
+        mask: Shape ``(H, W)``: 255 where ``image`` shows the person, 0 elsewhere.
+        other: Of the shape of ``image``.
+    """
+    # A pixel at the edge is a mixture, as where a lens sees both.
+    share = cv2.GaussianBlur(mask, (3, 3), 0)[..., None].astype(np.float32) / 255
+    return np.asarray(np.rint(image * share + other * (1 - share)), np.uint8)
+
+
 def cover(image: Image, rng: np.random.Generator, *, share: tuple[float, float]) -> Image:
     """Return the picture with a rectangle of noise or of one colour over a part of it.
 

@@ -16,7 +16,7 @@ class Pictures:
 
     Args:
         worlds: In this order.
-        kind: frame or crop.
+        kind: frame, crop or mask, as ``World.encoded`` knows them.
         max_bytes: Of decoded pictures; the rest is decoded whenever it is asked for.
         fit: What is done with a decoded picture before it is kept.
         threads: That decode.
@@ -34,25 +34,25 @@ class Pictures:
         fit: Callable[[Image], Image] = lambda image: image,
         threads: int = 2,
     ) -> None:
-        self._jpegs = [(world, jpeg) for world in worlds for jpeg in world.jpegs(kind)]
+        self._encoded = [(world, picture) for world in worlds for picture in world.encoded(kind)]
         self._fit = fit
         self._kept: list[Image] = []
         with ThreadPoolExecutor(threads) as pool:
-            while len(self._kept) < len(self._jpegs) and max_bytes > 0:
-                rows = range(len(self._kept), min(len(self._kept) + 256, len(self._jpegs)))
+            while len(self._kept) < len(self._encoded) and max_bytes > 0:
+                rows = range(len(self._kept), min(len(self._kept) + 256, len(self._encoded)))
                 images = list(pool.map(self._decode, rows))
                 self._kept += images
                 max_bytes -= sum(image.nbytes for image in images)
 
     def __len__(self) -> int:
-        return len(self._jpegs)
+        return len(self._encoded)
 
     def __getitem__(self, row: int) -> Image:
         return self._kept[row] if row < len(self._kept) else self._decode(row)
 
     def _decode(self, row: int) -> Image:
-        world, jpeg = self._jpegs[row]
-        return self._fit(world.decode(jpeg))
+        world, picture = self._encoded[row]
+        return self._fit(world.decode(picture))
 
 
 def spread(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:

@@ -37,6 +37,8 @@ _LAYOUT: dict[str, tuple[str | None, tuple[str | int, ...]]] = {
     "speed": ("float32", ("B",)),
     "crop_jpeg": ("uint8", ("bytes of crops",)),
     "crop_offset": ("int64", ("C+1",)),
+    "mask_png": ("uint8", ("bytes of masks",)),
+    "mask_offset": ("int64", ("C+1",)),
     "crop_box": ("int32", ("C",)),
     "crop_xyxy": ("float32", ("C", 4)),
     "person_id": ("int32", ("P",)),
@@ -84,30 +86,31 @@ class World:
                     sizes |= {axis[:-2]: size - 1} if axis.endswith("+1") else {f"{axis}+1": size + 1}
         return arrays
 
-    def jpegs(self, kind: str) -> list[NDArray[np.uint8]]:
+    def encoded(self, kind: str) -> list[NDArray[np.uint8]]:
         """Return the encoded pictures.
 
         Args:
-            kind: frame or crop.
+            kind: frame, crop, or mask: white where a pixel of the crop shows the person.
 
         Raises:
-            DataError: If the file is damaged; it names the file.
+            DataError: If the file is damaged, or older than its masks; it names the file.
         """
-        read = self.read(f"{kind}_jpeg", f"{kind}_offset")
-        data, offsets = read[f"{kind}_jpeg"], read[f"{kind}_offset"]
+        coded = f"{kind}_{'png' if kind == 'mask' else 'jpeg'}"
+        read = self.read(coded, f"{kind}_offset")
+        data, offsets = read[coded], read[f"{kind}_offset"]
         if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) <= 0).any():
             raise self._broken(f"{kind}_offset that ascends from 0 to {len(data)}", f"{offsets[:3]} … {offsets[-3:]}")
         return [data[start:stop] for start, stop in pairwise(offsets)]
 
-    def decode(self, jpeg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def decode(self, encoded: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a picture, ``(H, W, 3)``, BGR.
 
         Raises:
             DataError: If the bytes are none; it names the file.
         """
-        image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
         if image is None:
-            raise self._broken("JPEG pictures", f"{len(jpeg)} bytes that are none")
+            raise self._broken("encoded pictures", f"{len(encoded)} bytes that are none")
         return np.asarray(image, np.uint8)
 
     def _broken(self, expected: str, got: str) -> DataError:

@@ -26,7 +26,7 @@ class AlertBuilder:
     def __init__(self, *, name: str, severity: str, group: str = "alerts", shapes: str = "site") -> None:
         self.name = name
         self._group, self._shapes = group, shapes
-        self._severity = self.severity("severity", severity)
+        self.default_severity = self.severity("severity", severity)
 
     def severity(self, key: str, given: object) -> Severity:
         """Return a severity by its name. Raises ``ConfigError``, which names the key, if there is none."""
@@ -87,7 +87,7 @@ class AlertBuilder:
         return Alert(
             key=alert_key(self.name, person_id, started_at, place),
             rule=self.name,
-            severity=severity or self._severity,
+            severity=severity or self.default_severity,
             person_id=person_id,
             camera_id=camera_id,
             started_at=started_at,

@@ -13,7 +13,7 @@ from pipeline.association.identity_store import IdentityStore
 from pipeline.association.person import Person
 from pipeline.association.track_segment import ENROLLED_WEIGHT, TrackSegment
 from pipeline.association.undo import undo
-from pipeline.core import CommandKind, Correction, CorrectionCommand
+from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding
 
 
 def apply_command(
@@ -23,6 +23,9 @@ def apply_command(
     if command.kind is CommandKind.UNDO:
         calibration.drop_feedback(correction.undoes)
         undo(correction, store)
+        return
+    if command.kind is CommandKind.UNLIST and correction.parts:
+        _unlist(correction, store)
         return
     if command.kind is not CommandKind.ERASE and correction.command:
         store.remember(correction.command, correction.person_ids)
@@ -36,6 +39,8 @@ def apply_command(
     elif command.kind is CommandKind.ERASE:
         for person_id in correction.person_ids:
             store.erase(person_id)
+    elif command.embedding is not None:
+        enrol(correction.person_ids[0], command.embedding, store)
     elif command.person_ids[0] in store.people:
         person = store.people[command.person_ids[0]]
         if command.kind is CommandKind.CONFIRM:
@@ -116,13 +121,39 @@ def _add_cannot_link(
 def _name(person: Person, name: str, store: IdentityStore) -> None:
     """Keep a person with a name, and their number, through every re-clustering; without a name, release them."""
     is_kept = person.person_id in store.enrolled
-    heaviest = max(person.segments, key=lambda segment: segment.num_frames)
     if name and not is_kept:
         store.enrolled.add(person.person_id)
-        heaviest.num_frames += ENROLLED_WEIGHT
+        max(person.segments, key=lambda segment: segment.num_frames).num_frames += ENROLLED_WEIGHT
     elif not name and is_kept:
-        heaviest.num_frames %= ENROLLED_WEIGHT
+        for segment in person.segments:
+            segment.num_frames %= ENROLLED_WEIGHT
         store.release(person)
+
+
+def enrol(person_id: int, embedding: Embedding, store: IdentityStore) -> None:
+    """Add what pictures of a person come to; the person may be known already. See ``Matcher.enrol``."""
+    store.accept([embedding])
+    segment = TrackSegment.begin(embedding)
+    segment.num_frames = ENROLLED_WEIGHT
+    known = store.people.get(person_id)
+    segments = [segment, *(known.segments if known else ())]
+    store.enrol(Person(person_id, segments))
+    if known:
+        _add_must_link(segments, store)
+
+
+def _unlist(correction: Correction, store: IdentityStore) -> None:
+    """Forget the enrolled pictures of a person, and release them; who was not seen besides is forgotten."""
+    person = store.people.get(correction.person_ids[0])
+    if person is None:
+        return
+    pictures = store.cut(person, frozenset(correction.parts))
+    person.segments = [segment for segment in person.segments if not any(segment is each for each in pictures)]
+    if person.segments:
+        _name(person, "", store)
+        store.put(person)
+    else:
+        store.drop(person.person_id)
 
 
 def _add_must_link(segments: Sequence[TrackSegment], store: IdentityStore) -> None:

@@ -24,14 +24,13 @@ from pipeline.association.calibration.self_supervised_labels import learn_labels
 from pipeline.association.candidates import Candidate, compare
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.cues import MAX_CUE_LLR, MOTION_MAX_GAP_S
-from pipeline.association.feedback import apply_command
+from pipeline.association.feedback import apply_command, enrol
 from pipeline.association.geometry.clock_offsets import ClockOffsets
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.identity_store import IdentityStore
 from pipeline.association.inspection import check_flaws, checked_batch, flaw
-from pipeline.association.person import Person
 from pipeline.association.reclustering import Reclustering, confirm_pending
-from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
+from pipeline.association.track_segment import NO_GROUND, TrackSegment, turns
 from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
 from pipeline.core.plugin_contract import blaming
 from pipeline.core.records.track import ENROLLED
@@ -185,16 +184,13 @@ class Matcher:
         return records
 
     def enrol(self, person_id: int, embedding: Embedding) -> None:
-        """Add a person who is known by pictures; before the first window. Enrolled people are never forgotten.
+        """Add pictures of a person, who may be known already. Enrolled people are never forgotten.
 
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than those before it.
             ShapeError: If its vector has another length.
         """
-        self._store.accept([embedding])
-        segment = TrackSegment.begin(embedding)
-        segment.num_frames = ENROLLED_WEIGHT
-        self._store.enrol(Person(person_id, [segment]))
+        enrol(person_id, embedding, self._store)
 
     def flush(self) -> list[Sighting | Correction]:
         """Return the corrections of a last re-clustering, at the end of the stream. No match stays pending."""

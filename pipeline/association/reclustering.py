@@ -20,6 +20,7 @@ from pipeline.association.identity_store import IdentityStore
 from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Correction, CorrectionKind
+from pipeline.core.records.track import ENROLLED
 
 MAX_AT_ONCE = 200
 """Track segments that are clustered together, at most: its time and memory grow with their square.
@@ -106,9 +107,10 @@ class Reclustering:
         for person_id in due:
             if num_segments >= MAX_PER_WINDOW and not is_last:
                 break
-            store.touched.pop(person_id, None)
             person = store.people.get(person_id)
-            if person is None or person.appearance.latest.last.at < since:
+            is_recent = person is not None and self._is_recent(person, since)
+            store.touched.pop(person_id, None)
+            if person is None or not is_recent:
                 continue  # went to another one meanwhile, or is settled
             people = self._within(near.to(person, needed))
             num_segments += sum(len(each.segments) for each in people)
@@ -116,9 +118,14 @@ class Reclustering:
         return corrections
 
     def _recent(self, people: Iterable[Person], since: float) -> list[Person]:
-        """Return those who were seen lately, the latest first."""
-        recent = [person for person in people if person.appearance.latest.last.at >= since]
+        """Return those who were seen lately, the latest first, and those who were enrolled lately."""
+        recent = [person for person in people if self._is_recent(person, since)]
         return sorted(recent, key=lambda person: (-person.appearance.latest.last.at, person.person_id))
+
+    def _is_recent(self, person: Person, since: float) -> bool:
+        """Return whether a person was seen since a time, or has come by pictures alone: they may be somebody seen."""
+        latest = person.appearance.latest
+        return latest.last.at >= since or (latest.camera_id == ENROLLED and person.person_id in self.store.touched)
 
     def _within(self, people: Iterable[Person]) -> list[Person]:
         """Return the first of these people, and those after it up to ``MAX_AT_ONCE`` segments together."""

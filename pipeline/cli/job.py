@@ -22,6 +22,7 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.masking import holds_secret
 from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import ConfigError, LedgerChangedError
+from pipeline.telemetry.sites import FILE as SITES
 
 DONE, FAILED = 0, 1
 UNENDED = ("PENDING", "RUNNING")
@@ -128,9 +129,10 @@ async def _forget(run: _Run, known: Mapping[int, str]) -> None:
 
 
 def _resume(overrides: Sequence[str]) -> list[str]:
-    """Return the override that continues an earlier run, if its ledger is there; the container shares the folder."""
+    """Return the override that continues an earlier run, if it left a ledger or sites; the container has the folder."""
     folders = [override.removeprefix("output_dir=") for override in overrides if override.startswith("output_dir=")]
-    return ["resume=true"] if folders and (Path(folders[-1]) / "ledger.sqlite").exists() else []
+    left = [Path(folder, name) for folder in folders[-1:] for name in ("ledger.sqlite", SITES)]
+    return ["resume=true"] if any(path.exists() for path in left) else []
 
 
 async def _connect(address: str, stop: asyncio.Event) -> Any:

@@ -69,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
         (CommandKind.CONFIRM, "confirm that these parts, or all of them, show a person"),
         (CommandKind.REJECT, "state that these parts do not show this person; they get a new number"),
         (CommandKind.NAME, "name a person and put them on the watch-list; '' takes them off"),
+        (CommandKind.UNLIST, "take a person off the watch-list, and forget the pictures by which they were enrolled"),
         (CommandKind.ERASE, "erase everything about a person"),
     ):
         parser_of_kind = command(str(kind), words, _command)

@@ -12,6 +12,8 @@ import yaml
 
 from pipeline.core.camera_uri import parse_camera
 from pipeline.core.records.clock_offset import ClockOffset
+from pipeline.telemetry.sites import FILE as SITES
+from pipeline.telemetry.sites import sites_of
 
 WELL, ILL, NONE, ENDED = 0, 1, 2, 3
 MAX_AGE_S = 30.0
@@ -21,28 +23,47 @@ MAX_AGE_S = 30.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the health of a run; return the exit code that ``make_parser`` describes."""
     folder = make_parser().parse_args(arguments).output
-    paths = [path for path in (folder / "status.json", *folder.glob("*/status.json")) if path.exists()]
-    if not paths:
+    below = () if sites_of(folder) else folder.glob("*/")
+    runs = [run for run in (folder, *below) if _told_at(run) is not None]
+    if not runs:
         print(f"error: {folder}: expected the output of a run that goes on, got no status.json", file=sys.stderr)
         return NONE
-    path = max(paths, key=lambda each: each.stat().st_mtime)
+    run = max(runs, key=lambda each: _told_at(each) or 0.0)
+    if not (sites := sites_of(run)):
+        return _tell(run, "")
+    codes = {_tell(run / name, f"site {name}: ", error) for name, error in sites.items()}
+    return next(code for code in (ILL, NONE, WELL, ENDED) if code in codes)
+
+
+def _told_at(run: Path) -> float | None:
+    """Return when a run, or a site of it, told its status last, Unix seconds; None if the folder is of no run."""
+    paths = [run / "status.json", *((run / site / "status.json") for site in sites_of(run)), run / SITES]
+    return max((path.stat().st_mtime for path in paths if path.exists()), default=None)
+
+
+def _tell(folder: Path, site: str, error: str | None = None) -> int:
+    """Print the health of one site, ``site`` before each line; return the exit code. ``error`` is what ended it."""
+    path = folder / "status.json"
+    if error is not None:
+        print(f"{site}{error}")
+        return ILL
     try:
         status = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        print(f"error: {path}: expected a status, got {error}", file=sys.stderr)
+    except (OSError, ValueError) as wrong:
+        print(f"error: {site}{path}: expected a status, got {wrong}", file=sys.stderr)
         return NONE
     if path.with_name("summary.json").exists():  # a run that begins takes away that of the run before
-        print(f"{path.parent}: the run has ended; summary.json says how")
+        print(f"{site}{folder}: the run has ended; summary.json says how")
         return ENDED
     troubles = troubles_of(status, time.time())
-    print(f"{path.parent}: {status['match']['num_sightings']} sightings, {len(status['cameras'])} cameras")
+    print(f"{site}{folder}: {status['match']['num_sightings']} sightings, {len(status['cameras'])} cameras")
     for camera_id, camera in status["cameras"].items():
         if camera.get("is_unverified"):  # a choice, so no trouble
-            print(f"camera {camera_id}: its certificate is not verified (verify: false)")
+            print(f"{site}camera {camera_id}: its certificate is not verified (verify: false)")
     for advice in _clock_advice(status, path.with_name("config.yaml")):  # an estimate, so no trouble
-        print(advice)
+        print(f"{site}{advice}")
     for trouble in troubles:
-        print(trouble)
+        print(f"{site}{trouble}")
     return ILL if troubles else WELL
 
 
@@ -51,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="passerby status",
         description="Tell how a run is: exit code 0 if all is well, 1 if something is not, 2 if there is no status, "
-        "3 if the run has ended.",
+        "3 if the run has ended; of several sites, that of the worst.",
     )
     parser.add_argument("output", type=Path, help="output folder of a run, or a folder of such folders: the newest")
     return parser

@@ -16,7 +16,7 @@ from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 from pipeline.ledger.cameras.command import ChangedCameras
-from pipeline.runtime.monitors import Monitors
+from pipeline.runtime.cameras.monitors import Monitors
 from pipeline.runtime.plan import CameraIntake, Detection, Plan
 
 

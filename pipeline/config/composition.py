@@ -62,6 +62,8 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
     """
     overrides = read_overrides(words)
     for key in overrides.keys:
+        if key.partition(".")[0] == "sites":
+            raise ConfigError(f"{key}: only passerby run and passerby doctor take several sites; name one, site=…")
         if (now := RENAMED.get(key)) is not None:
             raise ConfigError(f"{key}: this key is now {now}; write {now}=…")
     for word in overrides.words:

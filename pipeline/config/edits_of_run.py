@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.rule_edits import CONFIG_DIRS, TOP, engine_of, parse_edits, read_rules, whole_edits
+from pipeline.config.kept_cameras import kept_cameras
+from pipeline.config.rule_edits import CONFIG_DIRS, TOP, edits_path, engine_of, parse_edits, read_rules, whole_edits
+from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError
 
 
@@ -21,6 +23,16 @@ def checked_edits(folder: Path, rules: Path | None, config_dirs: Sequence[Path] 
     edits = whole_edits(run, {} if rules is None else parse_edits(read_rules(rules), name), name)
     engine_of(run, edits, name)
     return edits
+
+
+def cameras_of_edits(config: PipelineConfig) -> dict[str, Any]:
+    """Return the cameras of a configuration's file of edits, see ``kept_cameras``; none if there is no file.
+
+    Raises:
+        ConfigError: If they cannot be used.
+    """
+    path = edits_path(config)
+    return kept_cameras(parse_edits(read_rules(path), str(path)), str(path)) if path.exists() else {}
 
 
 def run_of(config: Path) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from hydra.errors import HydraException
 from pipeline.core.errors import ConfigError
 
 DICTIONARIES = (
-    *("site.cameras", "site.zones", "site.lines", "site.masks", "site.truth", "enrol", "alerts.watchlist.people"),
+    *("sites", "site.cameras", "site.zones", "site.lines", "site.masks", "site.camera_groups", "site.truth"),
+    *("enrol", "alerts.watchlist.people"),
     *(f"runtime.{kind}.resources" for kind in ("camera", "detect", "pose", "embed", "match")),
 )
 """Keys that an override replaces as a whole; hydra would merge it with what the site has, or fail where it has nothing.

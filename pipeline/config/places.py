@@ -39,7 +39,7 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
     """Raise if a zone, a line or a rule names a camera that the site does not have: it could never be met.
 
     Args:
-        site: ``cameras``, ``later``, ``zones``, ``lines``, ``masks`` and ``ground``.
+        site: ``cameras``, ``later``, ``zones``, ``lines``, ``masks``, ``ground`` and ``camera_groups``.
         alerts: Options of the rules by name; one may have ``zones``, ``lines`` or ``cameras`` of its own.
 
     Raises:
@@ -159,6 +159,8 @@ def _named(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> Iterator[tuple
             yield f"{owner}.cameras", list(options["cameras"])
     for camera_id in site.get("ground") or {}:
         yield f"site.ground.{camera_id}", [camera_id]
+    for name, cameras in (site.get("camera_groups") or {}).items():
+        yield f"site.camera_groups.{name}", list(cameras)
 
 
 def _of_shape(key: str, block: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -1,6 +1,8 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -120,6 +122,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         edits=edits_path(config),
         resume=config.resume,
         detections=own_detections(config) if has_detector else {},
+        networks=_networks(config),
     )
     if not plan.edits.exists():  # else its rules warn when they are taken
         warn_of_rules(vars(config.site), config.alerts, config.enrol)
@@ -169,6 +172,12 @@ def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
             f"embedder ({plugin_name(make_embedder.func)}): expected needs, in the class or in the YAML, to be one of "
             f"{', '.join(PoseNeed)}, got {error}; correct it: Embedder in pipeline/core/interfaces.py"
         ) from error
+
+
+def _networks(config: PipelineConfig) -> str:
+    """Return which networks a configuration has, and what is asked of them; equal ones are the same text."""
+    asked = [config.detector, config.pose, config.embedder, asdict(config.detect), asdict(config.embed)]
+    return json.dumps(asked, sort_keys=True, default=str)
 
 
 def _check_weights_dir(folder: str | None) -> None:

@@ -6,6 +6,8 @@ names every rule. The console writes it, ``passerby alerts replay --rules`` trie
     site: {zones: {door: {camera: east, polygon: [[0, 0], [90, 0], [90, 60]]}}, max_dwell_s: 20}
     alerts: {zone_dwell: {severity: critical}, line_crossing: {}}
     alerting: {cooldown_s: 0}
+
+Cameras that were added or removed in the page are there, too; see ``kept_cameras``.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.alerts.engine import AlertEngine
 from pipeline.camera.tracking import settle_s
 from pipeline.config.composition import CONFIGS, folders_of_environment
+from pipeline.config.kept_cameras import CAMERAS, kept_cameras, without_cameras
 from pipeline.config.messages import message_of
 from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import build
@@ -157,6 +160,7 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
     Raises:
         ConfigError: If they cannot be used; names the key.
     """
+    other = without_cameras(other)
     for part in ("site", "alerting"):
         given = other.get(part)
         keys = OF_SITE if part == "site" else run[part]
@@ -227,9 +231,12 @@ def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> 
     Raises:
         ConfigError: If they cannot be used; names the key.
     """
-    whole = edited(run, other, name)
+    whole, cameras = edited(run, other, name), kept_cameras(other, name)
     return {
-        "site": {key: whole["site"].get(key, {}) for key in OF_SITE},
+        "site": {
+            **{key: whole["site"].get(key, {}) for key in OF_SITE},
+            **({CAMERAS: cameras} if cameras else {}),
+        },
         "alerts": {rule: _own_options(rule, node, run, whole["site"]) for rule, node in whole["alerts"].items()},
         "alerting": whole["alerting"],
     }

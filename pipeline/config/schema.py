@@ -57,11 +57,13 @@ class SiteConfig:
     """A place: its cameras and what is known of it.
 
     ``later`` names cameras that may be added while the run goes on, so that the other keys can name them. ``masks`` are
-    covered in every picture before anything sees it. ``overlaps`` lists the pairs of cameras that may see one person at
+    covered in every picture before anything sees it. ``camera_groups`` are cameras that the page shows together, by the
+    name of the group. ``overlaps`` lists the pairs of cameras that may see one person at
     once; null if that is not known. ``no_transit`` lists pairs (from, to): no person walks straight from the first
     camera to the second. ``ground`` has a homography for each camera, three rows that take pixels to metres on the
     ground. ``max_dwell_s`` is how long a person may stay in a zone, seconds. ``leave_after_s`` becomes
     ``matcher.leave_after_s``. ``footage`` says where the recordings can be had, for those who do not have them.
+    ``camera_folders`` are those below which recordings may be added in the page; without one, none may.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class SiteConfig:
     zones: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, Any] = field(default_factory=dict)
     masks: dict[str, Any] = field(default_factory=dict)
+    camera_groups: dict[str, list[str]] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
     transit_times: list[TransitConfig] = field(default_factory=list)
     no_transit: list[list[str]] = field(default_factory=list)
@@ -77,6 +80,7 @@ class SiteConfig:
     leave_after_s: float = 2.0
     truth: TruthConfig | None = None
     footage: str | None = None
+    camera_folders: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -253,9 +257,13 @@ class RuntimeConfig:
 
 @dataclass
 class PipelineConfig:
-    """A whole run. Plug-ins are dictionaries with ``_target_``; ``pipeline/config/plugins.py`` checks them."""
+    """A run of one site. Plug-ins are dictionaries with ``_target_``; ``pipeline/config/plugins.py`` checks them.
+
+    ``site_name`` is the name of the site in a job of several, which ``pipeline/config/sites.py`` sets.
+    """
 
     site: SiteConfig = field(default_factory=SiteConfig)
+    site_name: str = ""
     detector: Any = MISSING
     tracker: Any = MISSING
     pose: Any = MISSING

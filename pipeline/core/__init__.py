@@ -27,7 +27,16 @@ from pipeline.core.records.correction_command import CommandKind, CorrectionComm
 from pipeline.core.records.detections import Detections
 from pipeline.core.records.embedding import Embedding
 from pipeline.core.records.frame import Frame, FrameStamp, LetterboxedFrame
-from pipeline.core.records.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
+from pipeline.core.records.identity import (
+    Correction,
+    CorrectionKind,
+    Evidence,
+    Identity,
+    Listing,
+    Match,
+    Outcome,
+    Sighting,
+)
 from pipeline.core.records.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
@@ -50,6 +59,7 @@ __all__ = [
     "Gallery",
     "Identity",
     "LetterboxedFrame",
+    "Listing",
     "Match",
     "Monitor",
     "Outcome",

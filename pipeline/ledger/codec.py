@@ -16,11 +16,13 @@ import numpy as np
 
 from pipeline.core import Alert, Correction, CorrectionKind, FrameStamp, Match, Record, Sighting, TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
+from pipeline.core.records.identity import Listing
 from pipeline.ledger.messages import (
     SCHEMA,
     AlertMessage,
     BoxMessage,
     CorrectionMessage,
+    ListingMessage,
     NameMessage,
     PartMessage,
     RunnerUpMessage,
@@ -84,7 +86,8 @@ def message_of(record: Record, decimals: Decimals) -> SightingMessage | Correcti
         if record.kind is CorrectionKind.ERASED:
             record = replace(record, parts=())
         names = [NameMessage(person_id, name) for person_id, name in record.names]
-        return _message(CorrectionMessage, record, decimals, event="correction", names=names)
+        listings = [ListingMessage(each, one.severity, one.expires_at) for each, one in record.listings]  # type: ignore[arg-type]
+        return _message(CorrectionMessage, record, decimals, event="correction", names=names, listings=listings)
     if isinstance(record, Alert):
         return _message(AlertMessage, record, decimals, event="alert", clip=record.clip or msgspec.UNSET)
     raise WireFormatError(f"record: expected Sighting, Correction or Alert, got {type(record).__name__}")
@@ -138,6 +141,7 @@ def correction_from_dict(message: Mapping[str, object]) -> Correction:
         command=found.command,
         undoes=found.undoes,
         names=tuple((each.person_id, each.name) for each in found.names),
+        listings=tuple((each.person_id, Listing(each.severity, each.expires_at)) for each in found.listings),
     )
 
 

@@ -115,8 +115,9 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         rest = tuple(part for part in made.parts if part not in parts)
         if made.kind is CorrectionKind.UNDONE:
             names = tuple((one, name) for one, name in made.names if one not in correction.person_ids)
-            if rest != made.parts or names != made.names:
-                body = body_of(replace(made, parts=rest, names=names, reason=""))
+            listings = tuple(each for each in made.listings if each[0] not in correction.person_ids)
+            if (rest, names, listings) != (made.parts, made.names, made.listings):
+                body = body_of(replace(made, parts=rest, names=names, listings=listings, reason=""))
                 database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
         elif set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
             gone["correction"].append(event.number)

@@ -16,7 +16,7 @@ from pipeline.ledger.messages import SCHEMA
 DECIMALS = Decimals(time=9, pixel=3, ratio=9)
 """Of sightings. The times of corrections and alerts are kept exactly."""
 
-OPTIONAL = ("command", "undoes", "names", "clip")
+OPTIONAL = ("command", "undoes", "names", "listings", "clip")
 """Fields of a correction or an alert that are left out of the row if they are empty."""
 
 EVIDENCE = ("looks", "way", "needed", "quality")
@@ -102,8 +102,11 @@ class Event:
         names = self.body.get("names", [])
         assert isinstance(names, list)
         called = [{"person_id": person_id, "name": name} for person_id, name in names]
+        listings = self.body.get("listings", [])
+        assert isinstance(listings, list)
+        listed = [dict(zip(("person_id", "severity", "expires_at"), each, strict=True)) for each in listings]
         return correction_from_dict(
-            {"schema": SCHEMA, "event": "correction", **self.body, "parts": named, "names": called}
+            {"schema": SCHEMA, "event": "correction", **self.body, "parts": named, "names": called, "listings": listed}
         )
 
     def alert(self) -> Alert:

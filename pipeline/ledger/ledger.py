@@ -9,12 +9,12 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import Correction, Record, TrackPart
+from pipeline.core import Correction, CorrectionCommand, Record, TrackPart
 from pipeline.core.errors import ConnectorError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.audit import add_audit
-from pipeline.ledger.corrections.commands import Outcome, SubmittedCommand, read_commands, write_outcome
+from pipeline.ledger.corrections.commands import Outcome, SubmittedCommand, add_command, read_commands, write_outcome
 from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link
@@ -24,8 +24,8 @@ from pipeline.ledger.tables import connect, make_tables, note_last_person_id
 from pipeline.ledger.unpublished import StoredRecord
 
 MIN_JOURNAL_BYTES = 4_000_000
-"""Bytes of journal below which no snapshot is made. Chosen because a shorter journal is replayed in a moment; a larger
-value means fewer snapshots and a slower restart."""
+"""Bytes of journal below which its size asks for no snapshot; what it would take to replay may, see
+``pipeline.runtime.reducer.REPLAY_S``. A larger value means fewer snapshots and a larger file."""
 
 
 class Ledger:
@@ -143,18 +143,23 @@ class Ledger:
             self._chain = self._write(records)
             removed, needles = redact(self._database, correction)
         owed = unpublished(saved)
+        self.replace_inputs(state, last_person_id, owed)
         if state is None:
-            self.forget(last_person_id, owed)
             fragments = [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]  # may be of others, who stay
             needles += [each for each in fragments if not any(each in body for _, body in owed)]
             removed["snapshots and inputs"] = len(old)
+        return removed, needles
+
+    def replace_inputs(self, state: bytes | None, last_person_id: int, unpublished: Sequence[StoredRecord]) -> None:
+        """Replace the journal by a snapshot of what is left; free pages are overwritten. Arguments as in ``erase``."""
+        if state is None:
+            self.forget(last_person_id, unpublished)
         else:
-            self.save(state, owed)
+            self.save(state, unpublished)
         for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
             # While a reader is active, old pages may stay in the log; the check of the erasure then reports them.
             with suppress(sqlite3.OperationalError):
                 self._database.execute(statement).fetchall()
-        return removed, needles
 
     def forget(self, last_person_id: int, unpublished: Sequence[StoredRecord]) -> None:
         """Let everybody be a stranger to a run that goes on from here: numbers, names and events stay.
@@ -237,6 +242,12 @@ class Ledger:
             "SELECT 1 FROM events WHERE track = ? AND part = ? UNION ALL SELECT 1 FROM erased WHERE digest = ? LIMIT 1"
         )
         return bool(self._rows(query, str(part.track_id), part.part, digest_of(part)))
+
+    def submit(self, command: CorrectionCommand) -> None:
+        """Write a command that this process gives, to be applied as those of operators."""
+        with self._transaction():
+            add_command(self._database, command)
+        self._none_pending_at = None
 
     def pending_commands(self) -> list[SubmittedCommand]:
         """Return the commands that wait to be applied."""

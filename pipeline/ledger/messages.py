@@ -132,6 +132,20 @@ class NameMessage(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
+class ListingMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a person is on the watch-list, besides their name."""
+
+    person_id: PersonId
+    severity: Annotated[
+        Literal["", "info", "warning", "critical"],
+        Meta(description="How urgent alerts about this person are; empty: as urgent as the rule."),
+    ] = ""
+    expires_at: Annotated[
+        float | None,
+        Meta(description="Unix seconds by the wall clock from which on the person is off the list; null: for good."),
+    ] = None
+
+
 class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An earlier decision was wrong, or is certain by now. A line of corrections.jsonl."""
 
@@ -152,7 +166,10 @@ class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     at: Annotated[float, Meta(description="Unix seconds, event time.")]
     parts: Annotated[
         list[PartMessage],
-        Meta(description="The sightings that move to another person; empty where kind implies them."),
+        Meta(
+            description="The sightings that move to another person; empty where kind implies them. Of named: the "
+            "enrolled pictures that come with the name, or go with it for good."
+        ),
     ]
     reason: Annotated[str, Meta(description="Why, in words; may be empty.")]
     name: Annotated[str, Meta(description="What the person is called from now on; empty except for named.")]
@@ -163,6 +180,10 @@ class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_de
     names: Annotated[
         list[NameMessage],
         Meta(description="What these people are called from now on, an empty name is none; undone only."),
+    ] = []
+    listings: Annotated[
+        list[ListingMessage],
+        Meta(description="How these people are on the watch-list from now on; named and undone only."),
     ] = []
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import Correction, CorrectionKind, TrackPart
+from pipeline.core import Correction, CorrectionKind, Listing, TrackPart
 from pipeline.core.person_numbers import PersonNumbers
-from pipeline.core.records.moves import names_after
+from pipeline.core.records.moves import listings_after, names_after, parts_after
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, FinalTracks
 
@@ -49,11 +49,21 @@ class Done:
         correction: The correction.
         event: Number of its event.
         names: What people were called before whose name it changed, as (person, name); an empty name is none.
+        listings: How people were listed before whose listing it changed, as (person, listing).
+        enrolled: The enrolled pictures that a merge moved.
     """
 
     correction: Correction
     event: int
     names: tuple[tuple[int, str], ...]
+    listings: tuple[tuple[int, Listing], ...] = ()
+    enrolled: tuple[TrackPart, ...] = ()
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether it can be undone: neither erased people nor enrolled pictures come back."""
+        made = self.correction
+        return made.kind is not CorrectionKind.ERASED and not (made.kind is CorrectionKind.NAMED and made.parts)
 
 
 class People:
@@ -65,6 +75,9 @@ class People:
         numbers: The numbers that people have had, and the next one.
         last_at: Unix seconds of the newest event.
         done: Corrections by the number of their command, oldest first; without those that were undone.
+        names: What people are called who are on the watch-list, by number.
+        listings: How they are on it; without those who are on it for good, as urgent as the rule.
+        enrolled: Whom enrolled pictures show, by the part of a track that stands for them.
     """
 
     def __init__(self) -> None:
@@ -73,7 +86,9 @@ class People:
         self.numbers = PersonNumbers()
         self.last_at = 0.0
         self.done: dict[int, Done] = {}
-        self._names: dict[int, str] = {}
+        self.names: dict[int, str] = {}
+        self.listings: dict[int, Listing] = {}
+        self.enrolled: dict[TrackPart, int] = {}
         self._cameras: dict[str, int] = {}
         # By slot of ``FinalTracks``.
         self._event_of = array("q")
@@ -98,7 +113,7 @@ class People:
 
     def is_known(self, person_id: int) -> bool:
         """Return whether a person of this number was seen or named, and is neither erased nor absorbed."""
-        return person_id in self._names or self.num_parts(person_id) > 0
+        return person_id in self.names or self.num_parts(person_id) > 0
 
     def num_parts(self, person_id: int) -> int:
         """Return how many parts of tracks show a person now."""
@@ -128,13 +143,17 @@ class People:
                 seen_in[index].append(name)
         numbers = person_ids[by_person[starts]].tolist()
         return [
-            Person(number, self._names.get(number, ""), count, first, last, tuple(names))
+            Person(number, self.names.get(number, ""), count, first, last, tuple(names))
             for number, count, first, last, names in zip(numbers, counts, first_at, last_at, seen_in, strict=True)
         ]
 
     def parts_of(self, person_id: int) -> list[TrackPart]:
         """Return which parts of tracks show a person now."""
         return self.tracks.parts_of(person_id)
+
+    def enrolled_of(self, person_id: int) -> tuple[TrackPart, ...]:
+        """Return the parts of tracks that stand for the enrolled pictures of a person."""
+        return tuple(part for part, owner in self.enrolled.items() if owner == person_id)
 
     def newest_parts_of(self, person_ids: Collection[int], num: int) -> dict[int, list[TrackPart]]:
         """Return the newest parts of tracks that show each of some people now, at most ``num`` each, newest first."""
@@ -257,9 +276,18 @@ class People:
         if correction.kind is CorrectionKind.UNDONE:
             self.done.pop(correction.undoes, None)
         elif correction.command:
-            after = names_after(self._names, correction)
-            names = [(each, self._names.get(each, ""), after.get(each, "")) for each in correction.person_ids]
-            changed = tuple((person_id, old) for person_id, old, new in names if old != new)
-            self.done[correction.command] = Done(correction, event.number, changed)
+            after, listed = names_after(self.names, correction), listings_after(self.listings, correction)
+            people, none = correction.person_ids, Listing()
+            names = [(each, self.names.get(each, ""), after.get(each, "")) for each in people]
+            listings = [(each, self.listings.get(each, none), listed.get(each, none)) for each in people]
+            self.done[correction.command] = Done(
+                correction,
+                event.number,
+                tuple((person_id, old) for person_id, old, new in names if old != new),
+                tuple((person_id, old) for person_id, old, new in listings if old != new),
+                tuple(part for part, person_id in self.enrolled.items() if person_id in people[1:]),
+            )
         self.tracks.correct(correction)
-        self._names = names_after(self._names, correction)
+        self.names = names_after(self.names, correction)
+        self.listings = listings_after(self.listings, correction)
+        self.enrolled = parts_after(self.enrolled, correction)

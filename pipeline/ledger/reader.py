@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -126,6 +127,19 @@ class LedgerReader:
         concerns = f"EXISTS (SELECT 1 FROM json_each(body, '$.person_ids') WHERE value IN ({marks}))"
         events = self._events(f"kind = 'correction' AND body IS NOT NULL AND {concerns} ORDER BY number", *person_ids)
         return [(event.number, event.correction()) for event in events]
+
+    def next_expiry(self, *, after: float) -> float:
+        """Return the first moment after another, Unix seconds by the wall clock, at which somebody was to be unlisted.
+
+        It is infinite if there is none. The person may be off the list by now, or on it for longer.
+        """
+        expires_at = "json_extract(each.value, '$[2]')"
+        query = (
+            f"SELECT min({expires_at}) FROM events, json_each(events.body, '$.listings') AS each "
+            f"WHERE events.kind = 'correction' AND events.body LIKE '%\"listings\"%' AND {expires_at} > ?"
+        )
+        found = self._read(lambda: self._database.execute(query, (after,)).fetchone()[0])
+        return inf if found is None else float(found)
 
     def command(self, number: int) -> SubmittedCommand | None:
         """Return a command by its number; None if there is none."""

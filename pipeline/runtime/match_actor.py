@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from hashlib import sha256
-from itertools import islice
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from pipeline.core.plugin_contract import made
 from pipeline.core.records.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.cameras.book import CameraBook
-from pipeline.ledger.corrections.apply import CommandHost, Removed, apply_command
+from pipeline.ledger.corrections.apply import CommandHost, Removed, apply_command, forgets_pictures
+from pipeline.ledger.corrections.expiry import Expiry
 from pipeline.ledger.erasure import erase_stores
 from pipeline.ledger.unpublished import unpublished_records
 from pipeline.runtime.deliveries import Acknowledgement
@@ -41,15 +41,12 @@ from pipeline.runtime.reducer import (
 )
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.telemetry.match_report import MatchReport
-from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.match_status import MatchStatus, freshness_p95_s
 
 logger = logging.getLogger(__name__)
 
-NUM_FRESH = 1000
-"""Newest sightings over which the status reports freshness. More react later to a change."""
 SETTLE_S = 1.0
-"""Seconds to wait for remote sinks before a snapshot, which needs everything published; it is made every few megabytes
-of input. A longer time lets a slow sink delay alerts."""
+"""Seconds to wait for remote sinks before a snapshot, which needs all published. More lets a slow one delay alerts."""
 COMPACT_EVERY_S = 60.0
 """Seconds between two deletions of old events. A longer time lets the ledger grow further beyond its limits."""
 
@@ -103,6 +100,7 @@ class MatchActor:
         self._ledger = Ledger(ledger_path)
         self._folder = ledger_path.parent
         self._reader = LedgerReader(ledger_path)
+        self._expiry = Expiry(self._reader)
         self._host = CommandHost(
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
@@ -113,8 +111,7 @@ class MatchActor:
         changed = CameraBook(self._folder).changed()  # since this run began, if this process replaces one that died
         members = {*camera_ids, *changed.added} - changed.removed
         self._buffer = EventTimeBuffer(members, window_s=window_s, max_lateness_s=max_lateness_s)
-        self._flush_every_s = flush_every_s
-        self._max_waiting_embeddings = max_waiting_embeddings
+        self._flush_every_s, self._max_waiting_embeddings = flush_every_s, max_waiting_embeddings
         self._has_live = max_lateness_s < inf
         self._max_wait_s = max_lateness_s if self._has_live else None
         self._is_finished = False
@@ -161,7 +158,7 @@ class MatchActor:
             num_sink_retries=self._sinks.num_retries,
             num_waiting=len(self._buffer),
             num_unusable=self._reducer.match.num_unusable,
-            freshness_p95_s=self._freshness_p95_s(),
+            freshness_p95_s=freshness_p95_s(self._latencies_s),
             calibration_labels=calibration.num_labels,
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
@@ -170,10 +167,6 @@ class MatchActor:
             sinks=self._sinks.reports,
             epoch=self._epoch,
         )
-
-    def _freshness_p95_s(self) -> float | None:
-        newest = sorted(islice(reversed(self._latencies_s), NUM_FRESH))
-        return newest[int(0.95 * (len(newest) - 1))] if newest else None
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
         """Enrol a person by pictures, unless an earlier run has; before the first ``deliver``."""
@@ -321,8 +314,11 @@ class MatchActor:
     async def _process_released(self) -> None:
         unpublished, self._unpublished = self._unpublished, []
         await self._sinks.write(unpublished)
+        for command in self._expiry.due(time.time()):
+            self._ledger.submit(command)
         for submitted in self._ledger.pending_commands():
             await apply_command(submitted, self._ledger, self._reader, self._host)
+            self._expiry.changed()
         await self._take_edits()
         for now, items in self._buffer.release():
             embeddings = [item for item in items if isinstance(item, Embedding)]
@@ -354,6 +350,12 @@ class MatchActor:
         self, command: CorrectionCommand, correction: Correction, alerts: Sequence[Alert], outcome: Outcome
     ) -> None:
         await self._reduce(AppliedCommand(command, correction, list(alerts)), outcomes=[outcome])
+        if forgets_pictures(command, correction):
+            await self._sinks.settle(SETTLE_S)
+            await self._flush()
+            owed = unpublished_records(self._ledger.saved(), self._reader)
+            self._ledger.replace_inputs(self._reducer.snapshot(), 0, owed)
+            await asyncio.to_thread(erase_stores, self._folder, correction.parts)
 
     async def _erase(self, command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
         """Forget a person in the matcher, the ledger, the sinks and the stores beside them."""
@@ -384,13 +386,14 @@ class MatchActor:
     async def _flush(self) -> None:
         """Flush the sinks; once all have everything safe, the ledger need not keep it for them."""
         flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry()))
-        if flushed is not None and self._ledger.wants_snapshot and await self._sinks.settle(SETTLE_S):
+        is_due = flushed is not None and (self._ledger.wants_snapshot or self._reducer.is_snapshot_due())
+        if is_due and await self._sinks.settle(SETTLE_S):
             flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry())) or flushed
         self._flushed_at = time.monotonic()
         if flushed is not None:
             self._safe_until, until = flushed.note
             self._ledger.note_published(flushed.marks, until=until)
-            if self._ledger.wants_snapshot and until == self._ledger.last_entry():
+            if is_due and until == self._ledger.last_entry():
                 self._ledger.save(self._reducer.snapshot())
         if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
             self._compacted_at = self._flushed_at

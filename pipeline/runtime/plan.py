@@ -200,6 +200,7 @@ class Plan:
         edits: File of alert rules that are edited while the run goes on, absolute; it need not be there.
         resume: True: continue from the ledger in ``output_dir``. False: set that ledger aside.
         detections: How people are found, by camera, of those that have a detector of their own.
+        networks: Says which networks find, pose and embed people, and how; sites that say the same share them.
     """
 
     make_sources: Mapping[str, Callable[[], Source]]
@@ -223,6 +224,7 @@ class Plan:
     edits: Path
     resume: bool
     detections: Mapping[str, Detection] = field(default_factory=dict)
+    networks: str = ""
 
     def detection(self, camera_id: str) -> Detection:
         """Return how people are found in the pictures of a camera."""

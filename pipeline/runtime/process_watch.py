@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from pipeline.core.errors import ConfigError, ProcessLostError
@@ -31,23 +32,27 @@ class _Host:
         kind: Of its actor.
         handle: Ray's, of an ``ActorHost``.
         share: What it reserves.
+        site: That it works for; None for all.
         asking: The open question; None between two.
         asked_at: When it was asked, seconds of the monotonic clock.
         process: What it answered: another one means that it was replaced.
         begun_at: When it was added or replaced, the same clock. For ``place_s`` from then on it has the time of a start
             to answer: each network that it loads, the last one for the first track, holds it up.
         replaced_at: When it was replaced, the same clock.
+        is_lost: It was replaced more often than it may be.
     """
 
     name: str
     kind: str
     handle: Any
     share: Share
+    site: str | None = None
     asking: "asyncio.Task[str] | None" = None
-    asked_at: float = 0.0
+    asked_at: float = -inf
     process: str | None = None
     begun_at: float = field(default_factory=time.monotonic)
     replaced_at: deque[float] = field(default_factory=deque)
+    is_lost: bool = False
 
 
 class ProcessWatch:
@@ -61,9 +66,9 @@ class ProcessWatch:
         self._limits = limits
         self._hosts: list[_Host] = []
 
-    def add(self, name: str, kind: str, handle: Any, share: Share) -> None:
-        """Watch one more process."""
-        self._hosts.append(_Host(name, kind, handle, share))
+    def add(self, name: str, kind: str, handle: Any, share: Share, site: str | None = None) -> None:
+        """Watch one more process; ``site`` is the one that it works for, None for all."""
+        self._hosts.append(_Host(name, kind, handle, share, site))
 
     def end(self, handles: Sequence[Any]) -> None:
         """End processes that are needed no more, and watch them no longer."""
@@ -119,20 +124,25 @@ class ProcessWatch:
         kinds = Counter((host.kind, _share(host.share)) for host in hosts)
         return ", ".join(f"{number} of {kind} ({share} each)" for (kind, share), number in kinds.items())
 
-    async def run(self) -> None:
-        """Watch until cancelled.
+    async def run(self, site: str | None = None) -> None:
+        """Watch the processes of a site, and those of all sites, until cancelled.
+
+        Args:
+            site: Several may be watched at once: what one site loses does not concern the others.
 
         Raises:
             ProcessLostError: If a process other than a camera's was replaced more often than it may be in an hour.
         """
         try:
             while True:
-                for host in list(self._hosts):
+                for host in [host for host in self._hosts if host.site in (None, site)]:
                     self._look_after(host)
+                    if host.is_lost:
+                        raise ProcessLostError(host.name)
                 await asyncio.sleep(ASK_EVERY_S)
         finally:
             for host in self._hosts:
-                if host.asking is not None:
+                if host.site == site and host.asking is not None:
                     host.asking.cancel()
 
     def _look_after(self, host: _Host) -> None:
@@ -153,7 +163,7 @@ class ProcessWatch:
             host.asking = None
             host.begun_at = now
             _kill(host)
-        if host.asking is None:
+        if host.asking is None and now - host.asked_at >= ASK_EVERY_S:
             host.asking, host.asked_at = asyncio.ensure_future(_ask(host)), now
 
     def _note(self, host: _Host, process: str, now: float) -> None:
@@ -164,8 +174,7 @@ class ProcessWatch:
             host.replaced_at.append(now)
             while host.replaced_at[0] < now - BUDGET_S:
                 host.replaced_at.popleft()
-            if len(host.replaced_at) > self._limits.max_restarts:
-                raise ProcessLostError(host.name)
+            host.is_lost |= len(host.replaced_at) > self._limits.max_restarts
         host.process = process
 
 

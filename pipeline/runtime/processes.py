@@ -52,10 +52,14 @@ class Cameras:
 
 
 class Processes(Protocol):
-    """A place for actors."""
+    """A place for actors: those of one site each, and cameras and networks, which are shared by all sites."""
 
-    def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
-        """Start the actors of a kind, as many as the plan says."""
+    def start(self, kind: str, make: Callable[[], Any], site: str = "") -> ActorRef:
+        """Start the actors of a kind that work for one site, as many as the plan says."""
+        ...
+
+    def end(self, actors: ActorRef) -> None:
+        """End actors that ``start`` has started; nobody calls them any more."""
         ...
 
     def start_cameras(self, make_cameras: Mapping[str, CameraMaker], make_stages: Mapping[str, MakeStage]) -> Cameras:
@@ -79,8 +83,12 @@ class Processes(Protocol):
         """Return once every actor has a process; raise ``ConfigError`` if one cannot have any."""
         ...
 
-    async def watch(self) -> None:
-        """Replace processes that hang, until cancelled; raise ``ProcessLostError`` if one dies too often."""
+    async def watch(self, site: str) -> None:
+        """Replace processes that hang, of a site or of all, until cancelled.
+
+        Raises:
+            ProcessLostError: If one of them dies too often.
+        """
         ...
 
 
@@ -96,9 +104,12 @@ class InlineProcesses:
         self._host: CameraHost
         self._busy: Busy = {}
 
-    def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
+    def start(self, kind: str, make: Callable[[], Any], site: str = "") -> ActorRef:
         """Return actors that are built at their first call."""
-        return ActorRef(kind, [ActorHost(make) for _ in range(self._limits.shares[kind].replicas)])
+        return ActorRef(_named(kind, site), [ActorHost(make) for _ in range(self._limits.shares[kind].replicas)])
+
+    def end(self, actors: ActorRef) -> None:
+        """Do nothing: they end with the last reference to them."""
 
     def start_cameras(self, make_cameras: Mapping[str, CameraMaker], make_stages: Mapping[str, MakeStage]) -> Cameras:
         """Return cameras that share actors of each stage."""
@@ -126,7 +137,7 @@ class InlineProcesses:
     async def wait_for_places(self) -> None:
         """Return: this process is the place."""
 
-    async def watch(self) -> None:
+    async def watch(self, site: str) -> None:
         """Wait: a process cannot watch itself."""
         await asyncio.Event().wait()
 
@@ -159,13 +170,17 @@ class RayProcesses:
         """See ``ProcessWatch.wait_for_places``."""
         await self._watch.wait_for_places()
 
-    async def watch(self) -> None:
+    async def watch(self, site: str) -> None:
         """See ``ProcessWatch.run``."""
-        await self._watch.run()
+        await self._watch.run(site)
 
-    def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
+    def start(self, kind: str, make: Callable[[], Any], site: str = "") -> ActorRef:
         """Return actors in processes that Ray replaces."""
-        return self._start(kind, kind, make, self._limits.shares[kind])
+        return self._start(_named(kind, site), kind, make, self._limits.shares[kind], site)
+
+    def end(self, actors: ActorRef) -> None:
+        """End their processes."""
+        self._watch.end(actors.hosts)
 
     def start_cameras(self, make_cameras: Mapping[str, CameraMaker], make_stages: Mapping[str, MakeStage]) -> Cameras:
         """Return cameras, several in a process, that are started again from their checkpoints.
@@ -187,12 +202,16 @@ class RayProcesses:
         return Cameras(
             cameras={camera_id: self._restarting(camera_id, self._members[camera_id]) for camera_id in make_cameras},
             process={
-                kind: apart[kind].method("process") if kind in apart else partial(groups[0].call, "process", kind)
+                kind: apart[kind].method("process") if kind in apart else partial(self._process, kind)
                 for kind in make_stages
             },
             ready=[*(actor.method("ready") for actor in networks), *(partial(group.call, "ready") for group in groups)],
             busy=self._busy,
         )
+
+    async def _process(self, kind: str, item: Any) -> Any:
+        """Return the result of a stage that works beside cameras; processes come and go with their cameras."""
+        return await self._groups[0].call("process", kind, item)
 
     async def add_camera(self, camera_id: str, maker: CameraMaker) -> Camera:
         """Start one more camera: beside others, unless it would have a process of its own had it been there before.
@@ -306,10 +325,13 @@ class RayProcesses:
         own = (stage.name for maker in self._makers.values() for stage in maker.own.values())
         return list(dict.fromkeys((*self._stages, *own)))
 
-    def _start(self, name: str, kind: str, make: Callable[[], Any], share: Share) -> ActorRef:
-        return ActorRef(name, [self._start_host(name, kind, make, share, **FOR_EVER) for _ in range(share.replicas)])
+    def _start(self, name: str, kind: str, make: Callable[[], Any], share: Share, site: str | None = None) -> ActorRef:
+        hosts = [self._start_host(name, kind, make, share, site, **FOR_EVER) for _ in range(share.replicas)]
+        return ActorRef(name, hosts)
 
-    def _start_host(self, name: str, kind: str, make: Callable[[], Any], share: Share, **restarts: int) -> Any:
+    def _start_host(
+        self, name: str, kind: str, make: Callable[[], Any], share: Share, site: str | None = None, **restarts: int
+    ) -> Any:
         import ray
 
         handle = (
@@ -325,7 +347,7 @@ class RayProcesses:
             )
             .remote(make)
         )
-        self._watch.add(name, kind, handle, share)
+        self._watch.add(name, kind, handle, share, site)
         return handle
 
 
@@ -339,6 +361,11 @@ def num_processes(num_cameras: int, cameras_per_process: int | None, num_cpus: f
     if cameras_per_process is not None:
         return -(-num_cameras // cameras_per_process)
     return max(-(-num_cameras // CAMERAS_A_PROCESS), min(num_cameras, int(num_cpus // CORES_A_PROCESS)), 1)
+
+
+def _named(kind: str, site: str) -> str:
+    """Return what an actor of a site is called in messages."""
+    return f"{kind} of {site}" if site else kind
 
 
 def _num_cpus() -> float:

@@ -125,6 +125,14 @@ WITHOUT_RUN = (AT_REST, FORGOTTEN, OWED)
 """Kinds of what happened while no run went on, or beside it."""
 
 
+REPLAY_S = 5.0
+"""Seconds of work after which a snapshot is due: about as long a process that replaces this one works until it is where
+this one was. A larger value leaves a site blind for longer after a kill; a smaller one makes more snapshots."""
+
+WORK_PER_SNAPSHOT = 20.0
+"""Least work between two snapshots, in terms of the time that one takes. More make large sites come back later."""
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """What a snapshot stores, under these names; ``judged_until`` is ``Reducer.processed_until``."""
@@ -165,6 +173,7 @@ class Reducer:
         self.is_ended = False
         self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
         self.busy_s = {"match": 0.0, "alert": 0.0}
+        self._due_work_s = self._snapshot_s = 0.0
 
     def apply(self, event: InputEvent) -> list[Record]:
         """Return the records that follow."""
@@ -228,11 +237,25 @@ class Reducer:
             unpublished += records if entry.number > saved.published else []
         return unpublished
 
+    def is_snapshot_due(self) -> bool:
+        """Return whether it would take long to apply again what was applied since the last snapshot.
+
+        If so, it is due again only after as much work more, whatever became of it.
+        """
+        work_s = sum(self.busy_s.values())
+        if work_s - self._due_work_s < max(REPLAY_S, WORK_PER_SNAPSHOT * self._snapshot_s):
+            return False
+        self._due_work_s = work_s
+        return True
+
     def snapshot(self) -> bytes:
         """Return the whole state."""
+        began = time.perf_counter()
         counts = tuple(self.counts.values())
         other = self.processed_until, self.is_ended, counts, self.busy_until, self.edits, self._revisions.newest
-        return serialise(_State(self.match.snapshot(), self._alert.snapshot(), *other))  # type: ignore[arg-type]
+        state = serialise(_State(self.match.snapshot(), self._alert.snapshot(), *other))  # type: ignore[arg-type]
+        self._due_work_s, self._snapshot_s = sum(self.busy_s.values()), time.perf_counter() - began
+        return state
 
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)

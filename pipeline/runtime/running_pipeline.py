@@ -1,4 +1,4 @@
-"""A pipeline whose actors are built."""
+"""The pipeline of a site, whose actors are built."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,10 +30,12 @@ class RunningPipeline:
         finish: Publishes what is left, after the last camera has ended or was stopped. See ``MatchActor.finish``.
         match_status: See ``MatchActor.status``.
         watch_processes: Replaces processes that hang, until cancelled; see ``Processes.watch``.
+        release: Lets go of its cameras and of its matcher's process, once it has ended or failed and other sites go on.
         has_live: A source is live, so the matcher waits for none that is too far behind.
         busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
         build_camera: Builds one more camera where the others work; given its name and a plan that has it.
         join: See ``MatchActor.join``.
+        prefix: Stands before the names of its cameras in those of processes, because other sites share them.
     """
 
     membership: Membership
@@ -45,10 +47,12 @@ class RunningPipeline:
     finish: Callable[[float, bool], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
     watch_processes: Callable[[], Coroutine[Any, Any, None]]
+    release: Callable[[], Awaitable[None]]
     has_live: bool
     busy: Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]
     build_camera: Callable[[str, Plan], Awaitable[Camera]]
     join: Callable[[str, float | None], Awaitable[float]]
+    prefix: str = ""
 
     @property
     def cameras(self) -> Mapping[str, Camera]:

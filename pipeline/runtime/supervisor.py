@@ -149,7 +149,7 @@ async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, C
     try:
         return await pipeline.cameras[camera_id].run()
     except ProcessLostError as error:
-        if error.process != f"camera {camera_id}":
+        if error.process != f"camera {pipeline.prefix}{camera_id}":
             raise
         await _report_end(pipeline, camera_id)
         return given_up(latest[camera_id], str(error))

@@ -1,10 +1,15 @@
 """The status of the match actor."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pipeline.core.records.clock_offset import ClockOffset
 from pipeline.core.records.sink_report import SinkReport
+
+NUM_FRESH = 1000
+"""Newest sightings over which the status reports freshness. More react later to a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,9 @@ class MatchStatus:
     sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""
     is_silent: bool = False
+
+
+def freshness_p95_s(latencies_s: deque[float]) -> float | None:
+    """Return the 95th percentile of the newest latencies, seconds; None before the first."""
+    newest = sorted(islice(reversed(latencies_s), NUM_FRESH))
+    return newest[int(0.95 * (len(newest) - 1))] if newest else None

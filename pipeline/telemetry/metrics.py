@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import partial
 
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
@@ -40,7 +41,7 @@ GAUGES = {
     "reid_camera_tampered": ("1 while the view is frozen, black, covered, defocused or moved.", ("camera",)),
     "reid_clock_ahead_seconds": ("How far a camera's clock is ahead of this machine's.", ("camera",)),
 }
-"""Name: description and labels. No label names a person."""
+"""Name: description and labels, besides the site. No label names a person."""
 
 
 class RayMetrics:
@@ -49,48 +50,52 @@ class RayMetrics:
     def __init__(self) -> None:
         from ray.util.metrics import Counter, Gauge
 
-        self._counters = {name: Counter(name, text, labels) for name, (text, labels) in COUNTERS.items()}
-        self._gauges = {name: Gauge(name, text, labels) for name, (text, labels) in GAUGES.items()}
+        self._counters = {name: Counter(name, text, ("site", *labels)) for name, (text, labels) in COUNTERS.items()}
+        self._gauges = {name: Gauge(name, text, ("site", *labels)) for name, (text, labels) in GAUGES.items()}
         self._reported: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
-    def show(self, cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
-        """Report the newest status."""
-        self._count("reid_sightings_total", match.num_sightings)
-        self._count("reid_corrections_total", match.num_corrections)
-        self._count("reid_alerts_total", match.num_alerts)
-        self._count("reid_late_total", match.num_late)
-        self._count("reid_sink_retries_total", match.num_sink_retries)
-        self._count("reid_unusable_total", match.num_unusable)
-        self._gauges["reid_calibration_labels"].set(match.calibration_labels)
-        self._gauges["reid_calibration_drift"].set(match.calibration_drift)
-        self._gauges["reid_identities"].set(match.num_identities)
-        self._gauges["reid_waiting_items"].set(match.num_waiting)
+    def show(self, cameras: Mapping[str, CameraStatus], match: MatchStatus, site: str = "") -> None:
+        """Report the newest status; ``site`` is empty where the run has one site."""
+        count, level = partial(self._count, site), partial(self._level, site)
+        count("reid_sightings_total", match.num_sightings)
+        count("reid_corrections_total", match.num_corrections)
+        count("reid_alerts_total", match.num_alerts)
+        count("reid_late_total", match.num_late)
+        count("reid_sink_retries_total", match.num_sink_retries)
+        count("reid_unusable_total", match.num_unusable)
+        level("reid_calibration_labels", match.calibration_labels)
+        level("reid_calibration_drift", match.calibration_drift)
+        level("reid_identities", match.num_identities)
+        level("reid_waiting_items", match.num_waiting)
         for sink, report in match.sinks.items():
-            self._count("reid_sink_given_up_total", report.num_given_up, sink=sink)
-            self._gauges["reid_sink_waiting"].set(report.num_waiting, {"sink": sink})
-            self._gauges["reid_sink_refused"].set(float(report.refusal is not None), {"sink": sink})
+            count("reid_sink_given_up_total", report.num_given_up, sink=sink)
+            level("reid_sink_waiting", report.num_waiting, sink=sink)
+            level("reid_sink_refused", report.refusal is not None, sink=sink)
         for camera, status in cameras.items():
-            for outcome, count in (
+            for outcome, number in (
                 ("processed", status.frames_processed),
                 ("dropped", status.frames_dropped),
                 ("bad", status.bad_frames),
             ):
-                self._count("reid_frames_total", count, camera=camera, outcome=outcome)
-            for reason, count in status.left_out.items():
-                self._count("reid_left_out_total", count, camera=camera, reason=reason)
-            self._count("reid_frames_concealed_total", status.frames_concealed, camera=camera)
-            self._count("reid_tracklets_total", status.tracklets, camera=camera)
-            self._count("reid_reopens_total", status.reopens, camera=camera)
-            self._gauges["reid_frame_age_seconds"].set(status.lag_s, {"camera": camera})
-            self._gauges["reid_open_tracks"].set(status.people_now, {"camera": camera})
+                count("reid_frames_total", number, camera=camera, outcome=outcome)
+            for reason, number in status.left_out.items():
+                count("reid_left_out_total", number, camera=camera, reason=reason)
+            count("reid_frames_concealed_total", status.frames_concealed, camera=camera)
+            count("reid_tracklets_total", status.tracklets, camera=camera)
+            count("reid_reopens_total", status.reopens, camera=camera)
+            level("reid_frame_age_seconds", status.lag_s, camera=camera)
+            level("reid_open_tracks", status.people_now, camera=camera)
             is_away = status.away is not None or status.is_silent or status.error is not None
-            self._gauges["reid_camera_away"].set(float(is_away), {"camera": camera})
-            self._gauges["reid_camera_tampered"].set(float(status.view_now is not None), {"camera": camera})
-            self._gauges["reid_clock_ahead_seconds"].set(status.clock_ahead_s, {"camera": camera})
-        self._gauges["reid_cameras_lost"].set(sum(status.error is not None for status in cameras.values()))
+            level("reid_camera_away", is_away, camera=camera)
+            level("reid_camera_tampered", status.view_now is not None, camera=camera)
+            level("reid_clock_ahead_seconds", status.clock_ahead_s, camera=camera)
+        level("reid_cameras_lost", sum(status.error is not None for status in cameras.values()))
 
-    def _count(self, name: str, total: int, **labels: str) -> None:
-        key = (name, *labels.values())
+    def _count(self, site: str, name: str, total: int, **labels: str) -> None:
+        key = (site, name, *labels.values())
         if total > self._reported[key]:
-            self._counters[name].inc(total - self._reported[key], labels)
+            self._counters[name].inc(total - self._reported[key], {"site": site, **labels})
             self._reported[key] = total
+
+    def _level(self, site: str, name: str, value: float, **labels: str) -> None:
+        self._gauges[name].set(float(value), {"site": site, **labels})

@@ -14,7 +14,7 @@ from connectors.sinks.alert_clips import AlertClipSink
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core import Alert, Frame, FrameStamp, Severity, TrackId
 from pipeline.core.records.alert import clip_of
-from pipeline.runtime.monitors import show_packets
+from pipeline.runtime.cameras.monitors import show_packets
 
 VIDEO = Path(__file__).resolve().parents[2] / "connectors/synthetic/demo/west.mp4"
 NUM_CLIPS = 20

@@ -5,7 +5,10 @@
 Runs the program twice as a user does, first with MQTT alone, then with a webhook that takes 4 s for each alert and an
 Apprise service that is dead. Needs the extras ``mqtt`` and ``apprise``, and mosquitto or iotcore. An event is when a
 line was crossed or a stay reached its limit. It is told once the part of the track that shows it is complete
-(``buffer.part_s``), so both delays are printed: from the event, and from the last picture of that part.
+(``buffer.part_s``), so both delays are printed: from the event, and from the last picture of that part. The first less
+the second is the wait for the part; one that ends with its track also waits until the tracker ends that (``lost_s``).
+From the frame that completes a part it is embedded, waits for the other cameras and is matched, which is printed as
+well; the rest is the way of the alert to MQTT.
 ``detector=passerby`` takes the shipped network; the default is a detector that costs next to nothing, because two cores
 that do other work as well do not keep up with 40 frames/s of the network, and then the figures are those of its queue.
 """
@@ -96,13 +99,16 @@ def measure(folder: Path, what: str, sinks: str, detector: str, **variables: str
         limit_s = LIMIT_S if alert["rule"] == "zone_dwell" else 0.0
         since_event.append(at - float(str(alert["started_at"])) - limit_s)
         since_part.append(at - float(str(alert["raised_at"])))
-    of_cameras = json.loads((folder / what / "summary.json").read_text())["cameras"].values()
+    summary = json.loads((folder / what / "summary.json").read_text())
+    of_cameras = summary["cameras"].values()
     frames = {name: sum(each[f"frames_{name}"] for each in of_cameras) for name in ("processed", "dropped")}
     num_pictures = sum(key in watcher.pictures for key, *_ in raised)
     print(f"{what}: {len(raised)} alerts, {num_pictures} with pictures; frames {frames}")
     for name, delays in (("event", since_event), ("last picture of the part of the track", since_part)):
         p50, p95 = np.quantile(delays, (0.5, 0.95))
         print(f"  from the {name}: p50 {p50:.2f} s, p95 {p95:.2f} s", flush=True)
+    to_sighting = ", ".join(f"{name} {summary['latency_s'][name]:.2f} s" for name in ("p50", "p95"))
+    print(f"  of every sighting, from the frame that completed its part until it is published: {to_sighting}")
 
 
 def main(detector: str) -> None:

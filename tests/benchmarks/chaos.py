@@ -91,6 +91,7 @@ def main(words: list[str]) -> int:
         undisturbed = leave_alone(
             feed, words_for(feed, options["runtime"], "plain"), out, cluster, int(options["undisturbed"])
         )
+        feed.wait_for_turn()
         job = Job(words_for(feed, options["runtime"], "chaos"), (disk or folder) / "chaos", cluster)
         try:
             wrong, figures = disturb(feed, job, cluster, disk, options, out, undisturbed)
@@ -119,6 +120,7 @@ def words_for(feed: Feed, runtime: str, name: str) -> list[str]:
 def leave_alone(feed: Feed, words: list[str], out: Path, cluster: Cluster | None, num_turns: int) -> Undisturbed:
     """Let a run follow the cameras for some turns."""
     with tempfile.TemporaryDirectory(prefix="plain-") as folder:
+        feed.wait_for_turn()
         job = Job(words, Path(folder) / "plain", cluster)
         watch = Watch(job)
         try:

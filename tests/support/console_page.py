@@ -18,7 +18,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from factories import make_path, make_sighting
 
-from connectors.console.app_state import AppState
+from connectors.console.app_state import AppState, AtRest
 from connectors.console.server import make_server
 from connectors.console.settings import Settings
 from connectors.console.store.accounts import Accounts, Role
@@ -77,10 +77,11 @@ class RunningPage:
 
     Args:
         folder: Output folder of the run; gets a ledger if it has none.
+        at_rest: See ``AppState``.
         settings: See ``Settings``.
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, at_rest: AtRest | None = None, **settings: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "ledger.sqlite").exists():
             write_ledger(folder)
@@ -88,7 +89,7 @@ class RunningPage:
         self.accounts = Accounts(
             self.settings.accounts or self.settings.folder / "accounts.sqlite", PasswordHasher.from_parameters(CHEAPEST)
         )
-        self.state = AppState(self.settings, self.accounts)
+        self.state = AppState(self.settings, self.accounts, at_rest)
         self._listener = socket.create_server((ADDRESS, 0))
         self.port = self._listener.getsockname()[1]
         self.url = self.settings.url(self.port)

@@ -8,7 +8,7 @@ import numpy as np
 from connectors.recording.monitor import RecordingMonitor
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core import Frame, FrameStamp
-from pipeline.runtime.monitors import show_packets
+from pipeline.runtime.cameras.monitors import show_packets
 
 HW = (90, 160)
 LEVELS_PER_S = 4

@@ -28,6 +28,7 @@ def make_world(
     shirts, trousers = rng.integers(0, 256, (2, num_people, 3))
     frames: list[bytes] = []
     crops: list[bytes] = []
+    masks: list[bytes] = []
     rows: list[dict[str, Any]] = []
     for _camera in range(num_cameras):
         background = rng.integers(90, 160, (6, 8, 3), np.uint8)
@@ -48,6 +49,9 @@ def make_world(
                 cut = np.concatenate([np.maximum(box[:2] - margin, 0), np.minimum(box[2:] + margin, [width, height])])
                 left, top, right, bottom = (int(v) for v in np.round(cut))
                 crops.append(_jpeg(image[top:bottom, left:right]))
+                mask = np.zeros(FRAME_HW, np.uint8)
+                mask[slice(*box[[1, 3]].astype(int)), slice(*box[[0, 2]].astype(int))] = 255
+                masks.append(cv2.imencode(".png", mask[top:bottom, left:right])[1].tobytes())
                 rows.append(
                     {
                         "box_frame": len(frames),
@@ -82,9 +86,9 @@ def make_world(
         "size_hw": np.array(FRAME_HW, np.int32),
         "camera_names": np.array([f"camera{n}" for n in range(num_cameras)]),
     }
-    for kind, jpegs in (("frame", frames), ("crop", crops)):
-        arrays[f"{kind}_jpeg"] = np.frombuffer(b"".join(jpegs), np.uint8)
-        arrays[f"{kind}_offset"] = np.cumsum([0, *map(len, jpegs)]).astype(np.int64)
+    for kind, form, pictures in (("frame", "jpeg", frames), ("crop", "jpeg", crops), ("mask", "png", masks)):
+        arrays[f"{kind}_{form}"] = np.frombuffer(b"".join(pictures), np.uint8)
+        arrays[f"{kind}_offset"] = np.cumsum([0, *map(len, pictures)]).astype(np.int64)
     path = folder / "worlds" / f"{number:04d}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **{name: array for name, array in arrays.items() if name not in leave_out})

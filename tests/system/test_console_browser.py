@@ -41,6 +41,7 @@ PAGES = (
     "site",
     SIMILAR,
     PERSON,
+    "watchlist",
     "review",
     "review/audit",
     "counts",

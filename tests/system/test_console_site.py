@@ -1,12 +1,15 @@
 """An administrator edits the site in the page, in a browser: zones are drawn, tried, saved and taken back."""
 
+import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from console_browser import chromium, go, opened
 from console_page import RunningPage
 from factories import make_path, make_sighting
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from connectors.sinks.mot import MotSink
@@ -98,6 +101,34 @@ def test_four_points_of_the_floor_are_drawn_back_with_their_error(page: Page) ->
     page.locator('[data-key="ground use"]').click()
     page.wait_for_selector("text=This camera has a ground plane")
     page.locator('[data-key="discard"]').click()
+
+
+def test_a_floor_plan_is_uploaded_given_a_scale_and_gives_the_metres_of_a_ground_point(page: Page) -> None:
+    go(page, "site")
+    page.reload()  # without the points of another task
+    expect(page.locator(".drawing canvas")).to_have_attribute("width", "640")
+    plan = BytesIO()
+    Image.new("RGB", (400, 200), "white").save(plan, "PNG")
+    files = {"name": "plan.png", "mimeType": "image/png", "buffer": plan.getvalue()}
+    page.locator('[data-key="plan file"]').set_input_files(files)  # type: ignore[arg-type]
+    page.wait_for_selector("[data-plan] >> text=It has no scale yet")
+    page.locator('[data-key="plan set scale"]').click()
+    canvas = page.locator("[data-plan] canvas")
+    for x, y in ((50, 100), (350, 100)):
+        canvas.click(position={"x": x, "y": y})
+    page.locator('[data-key="plan length"]').fill("15")
+    page.locator('[data-key="plan scale"]').click()
+    page.wait_for_selector("[data-plan] >> text=20.0 × 10.0 m")
+    page.locator("summary", has_text="Where the floor lies").click()
+    page.get_by_role("button", name="Set a point").click()
+    click_at(page, (0.1, 0.9))
+    page.locator('[data-key="ground place 0"]').click()
+    canvas.click(position={"x": 100, "y": 40})
+    expect(page.locator('[data-key="ground 0 0"]')).to_have_value(re.compile("^(5|4.9|5.0)"))
+    expect(page.locator('[data-key="ground 0 1"]')).to_have_value(re.compile("^(8|7.9|8.0)"))
+    page.locator('[data-key="ground drop 0"]').click()
+    page.locator('[data-key="plan drop"]').click()
+    page.wait_for_selector("[data-plan] >> text=Upload a PNG")
 
 
 def test_a_privacy_mask_is_drawn_and_covers_the_picture_from_then_on(page: Page) -> None:

@@ -29,6 +29,9 @@ from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
+from connectors.console.site_editing.camera_routes import CameraRoutes
+from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
+from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
@@ -86,6 +89,9 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         HealthRoutes(state),
         PrivacyRoutes(state),
         RuleRoutes(state),
+        CameraRoutes(state),
+        FloorPlanRoutes(state),
+        WatchlistRoutes(state),
         live,
         *(() if oidc is None else (oidc,)),
         PageFiles(),

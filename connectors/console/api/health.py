@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from connectors.console.api.permissions import Viewer
 from connectors.console.app_state import AppState
 from connectors.console.review.queue import QUEUE, answer_bins
+from connectors.console.site_editing.floor_plan import FloorPlanFile
 from connectors.console.store.accounts import User
 from pipeline.core.errors import ConfigError
 
@@ -63,11 +64,21 @@ class HealthRoutes:
             "overlaps": site.overlaps and [pair for pair in site.overlaps if all(map(user.sees, pair))],
             "transit_times": [each for each in site.transit_times if all(map(user.sees, each.get("between", ())))],
             "transits": self._transits(user),
+            "camera_groups": {
+                name: [camera_id for camera_id in cameras if user.sees(camera_id)]
+                for name, cameras in site.camera_groups.items()
+                if any(map(user.sees, cameras))
+            },
             "newest_at": self._state.ledger_view.newest_at(),
             "areas": {name: area for name, area in self._state.ledger_view.areas().items() if user.sees(name)},
+            "floor_plan": self._floor_plan(user),
             "is_live": self._state.is_live,
             "has_recording": self._state.recording() is not None,
         }
+
+    def _floor_plan(self, user: User) -> dict[str, Any] | None:
+        plan = FloorPlanFile(self._state.edits_path.parent).plan() if user.cameras is None else None
+        return None if plan is None else asdict(plan)
 
 
 def _of_cameras(report: Any, user: User) -> Any:

@@ -120,6 +120,12 @@ class PrivacyRoutes:
             "person": person_id,
             "sightings": len(parts),
             "pictures": sum(pictures.get(part) is not None for part in parts),
+            "enrolled": sum(
+                self._state.enrolled.count(part)
+                for each in ledger_view.listed()
+                if each.person_id == person_id
+                for part in each.parts
+            ),
             "alerts": len(alerts),
             "films": [film.name for film in self._state.films()],
             "video_s": self._video_s(parts),
@@ -190,6 +196,10 @@ class PrivacyRoutes:
     def _correctable(self, person_id: int, user: User) -> int:
         """Return the person's current ID; 404 unless the user may see all of the person's cameras."""
         person_id = self._state.ledger_view.current_id(person_id)
-        if not may_correct(user, {person_id: self._state.ledger_view.person(person_id)}):
+        is_listed = any(each.person_id == person_id for each in self._state.ledger_view.listed())
+        is_unseen = is_listed and self._state.ledger_view.person(person_id) is None
+        if not (is_unseen and user.cameras is None) and not may_correct(
+            user, {person_id: self._state.ledger_view.person(person_id)}
+        ):
             raise HTTPException(404, "there is no such person, or you may not see all of their cameras")
         return person_id

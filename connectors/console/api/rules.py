@@ -12,6 +12,7 @@ from pydantic import Field
 
 from connectors.console.api.permissions import Administrator
 from connectors.console.app_state import AppState
+from connectors.console.site_editing.cameras import cameras_of, with_cameras
 from connectors.console.site_editing.checks import RuleTools
 from connectors.console.site_editing.ground_points import ground_plane
 from connectors.console.site_editing.still import still
@@ -114,14 +115,17 @@ class RuleRoutes:
     def save(self, user: Administrator, new: NewVersion) -> dict[str, Any]:
         """Save edits as a new version; 409 if somebody else saved one meanwhile."""
         self._check_sees_all(user)
+        if cameras_of(self._checked(new.rules)["text"]) != cameras_of(self._state.rules().text()):
+            raise HTTPException(422, "site.cameras: cameras are changed in their own form; leave them as they are")
         return self._saved(user, new.rules, new.reason, new.base)
 
     def restore(
         self, user: Administrator, number: Number, base: Annotated[int, Query(ge=0, le=2**62)]
     ) -> dict[str, Any]:
-        """Save an earlier version as the newest."""
+        """Save an earlier version as the newest; the cameras stay as they are."""
         self._check_sees_all(user)
-        return self._saved(user, self._version(number), f"version {number} again", base)
+        text = with_cameras(self._version(number), cameras_of(self._state.rules().text()))
+        return self._saved(user, text, f"version {number} again", base)
 
     def version(self, user: Administrator, number: Number) -> dict[str, Any]:
         """A version, and its difference from the one before."""

@@ -42,10 +42,18 @@ def decode_upload(data: bytes) -> NDArray[np.uint8]:
             if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE_PX:
                 raise DataError(f"{SIZE}, got {width}x{height}; scale it")
             opened.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))
-            rotated = ImageOps.exif_transpose(opened).convert("RGB")
+            rotated = _on_white(ImageOps.exif_transpose(opened))
             rotated.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
             return np.array(rotated, np.uint8)
     except Image.DecompressionBombError as error:
         raise DataError(f"{SIZE}, got far more; scale it") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise DataError("picture: expected a JPEG, PNG or WebP file, got something else; choose another") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return a picture without transparency: drawings have black lines on nothing."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    whole = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")

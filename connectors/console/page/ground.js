@@ -10,6 +10,7 @@ const NEEDED = 4;
 export function groundCard(drawing, cameraNow, sizeNow, draft, changed) {
   const points = new Map();
   const body = h("div", { className: "stack" });
+  let placed = null; // the point that is being set on the floor plan
   const mine = () => points.get(cameraNow()) ?? points.set(cameraNow(), { rows: [], found: null }).get(cameraNow());
   const pixels = (point) => [point[0] * sizeNow()[1], point[1] * sizeNow()[0]];
 
@@ -27,11 +28,12 @@ export function groundCard(drawing, cameraNow, sizeNow, draft, changed) {
       h("p", { className: "soft" }, t("Set four points or more that lie on the floor, far apart, and write where each is, in metres, from any corner that all cameras of the site share. More points show which one is wrong.")),
       known ? h("p", { className: "small" }, t("This camera has a ground plane. Points that you use here replace it: for rules at once, for who is who from the next start.")) : null,
       rows.length ? h("div", { className: "scroll" }, h("table", {},
-        h("thead", {}, h("tr", {}, [t("point"), t("in the picture, px"), t("x, m"), t("y, m"), t("error, m"), ""].map((title) => h("th", {}, title)))),
+        h("thead", {}, h("tr", {}, [t("point"), t("in the picture, px"), t("x, m"), t("y, m"), t("error, m"), "", ""].map((title) => h("th", {}, title)))),
         h("tbody", {}, rows.map((row, index) => h("tr", {}, h("td", {}, index + 1), h("td", { className: "num" }, pixels(row.point).map(Math.round).join(", ")),
           [0, 1].map((side) => h("td", {}, h("input", { type: "number", step: "any", value: row.metres[side] ?? "", "aria-label": t("Point {number}, {axis} in metres", { number: index + 1, axis: "xy"[side] }), "data-key": `ground ${index} ${side}`, style: { width: "7em" },
             onchange: (event) => { row.metres[side] = event.target.value === "" ? null : Number(event.target.value); mine().found = null; } }))),
           h("td", { className: "num" }, found ? (found.is_used[index] ? decimal(found.errors_m[index], 2) : h("span", { className: "tag bad" }, t("left out: {error}", { error: decimal(found.errors_m[index], 2) }))) : "–"),
+          h("td", {}, h("button", { className: "plain", "data-key": `ground place ${index}`, "aria-pressed": String(placed === row), onclick: () => { placed = row; show(); } }, placed === row ? t("Select it on the plan") : t("Place on the plan"))),
           h("td", {}, h("button", { className: "plain", "data-key": `ground drop ${index}`, onclick: () => { rows.splice(index, 1); mine().found = null; show(); } }, t("Delete")))))))) : null,
       found ? h("p", { "data-ground": "found" }, t("{used} of {all} points agree, {mean} m on average, {most} m at most. The blue rings show where each place is in the picture.", { used: used.length, all: rows.length, mean: decimal(used.reduce((sum, each) => sum + each, 0) / used.length, 2), most: decimal(Math.max(...used), 2) }),
         rows.length === NEEDED ? ` ${t("Four points always agree: set one more to check them.")}` : null) : null,
@@ -58,5 +60,13 @@ export function groundCard(drawing, cameraNow, sizeNow, draft, changed) {
     show();
   }
 
-  return { show, element: h("section", { className: "card" }, h("h2", {}, t("Ground points")), h("details", { ontoggle: show }, h("summary", {}, t("Where the floor lies in this camera's picture")), body)) };
+  // Takes the metres of a point that was selected on the floor plan.
+  function place(metres) {
+    placed.metres = metres;
+    placed = null;
+    mine().found = null;
+    show();
+  }
+
+  return { show, place, isPlacing: () => mine().rows.includes(placed), element: h("section", { className: "card" }, h("h2", {}, t("Ground points")), h("details", { ontoggle: show }, h("summary", {}, t("Where the floor lies in this camera's picture")), body)) };
 }

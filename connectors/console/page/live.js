@@ -5,6 +5,7 @@ import { isLost } from "./connection.js";
 import { h, put } from "./dom.js";
 import { colour, decimal, eventTime, inSeconds, personLink } from "./format.js";
 import { t, tn } from "./language.js";
+import { liveLayout } from "./live_layout.js";
 import { searchFor } from "./similarity.js";
 
 const SILENT_MS = 4000;
@@ -12,33 +13,44 @@ const OLD_MS = 10000;
 const decoder = new TextDecoder();
 
 export async function page(root, context) {
-  const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera, context.may("operator"))]));
+  let [seen, pictures, isOver] = [[], null, false];
+  const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera, context.may("operator"), () => layout.enlarge(camera))]));
+  const wall = h("div", { className: "cameras" });
+  const elements = new Map([...tiles].map(([camera, each]) => [camera, each.element]));
+  const layout = liveLayout(wall, elements, context.site.camera_groups, (cameras) => { if (cameras.join() !== seen.join()) { seen = cameras; reconnect(); } });
   put(root,
     h("div", { className: "head" },
-      h("div", { className: "grow" }, h("h1", {}, t("Live")), h("p", {}, t("Select a person in a picture to see where they went."), context.may("operator") ? ` ${t("Select a person without a number to search by picture.")}` : null))),
+      h("div", { className: "grow" }, h("h1", {}, t("Live")), h("p", {}, t("Select a person in a picture to see where they went."), context.may("operator") ? ` ${t("Select a person without a number to search by picture.")}` : null)),
+      context.site.is_live ? layout.bar : null),
     context.site.is_live ? null : h("div", { className: "empty" },
       h("p", {}, t("This run has ended. There are no live pictures.")), h("p", {}, h("a", { href: "#/people" }, t("Show the people who were seen")))),
-    h("div", { className: "cameras" }, [...tiles.values()].map((each) => each.element)));
+    wall);
   if (!context.site.is_live) {
-    for (const each of tiles.values()) each.element.classList.add("hidden");
+    layout.end();
     return null;
   }
 
-  let pictures = null;
-  let isOver = false;
-  const connect = () => {
-    if (document.hidden || isOver) {
+  // Asks for the pictures of the cameras that are seen, and of no others.
+  function reconnect() {
+    const mine = pictures;
+    pictures = null;
+    mine?.close();
+    connect();
+  }
+
+  function connect() {
+    if (document.hidden || isOver || !seen.length) {
       pictures?.close();
       pictures = null;
     } else if (!pictures) {
-      const mine = socket("/api/live", {
+      const mine = socket(`/api/live?${new URLSearchParams({ cameras: JSON.stringify(seen) })}`, {
         binary: true,
         message: (data) => draw(data, tiles),
         closed: (event) => { if (pictures === mine) { pictures = null; setTimeout(connect, event.code === 4408 ? 0 : 1500); } },
       });
       pictures = mine;
     }
-  };
+  }
   const poll = async () => {
     if (document.hidden || isOver) return;
     const { status } = await get("health").catch(() => ({ status: null }));
@@ -47,10 +59,11 @@ export async function page(root, context) {
   document.addEventListener("visibilitychange", connect);
   const timer = setInterval(poll, 2000);
   const ticking = setInterval(() => { for (const each of tiles.values()) tick(each); }, 250);
-  connect();
+  layout.show();
   await poll();
   return () => {
     isOver = true;
+    layout.end();
     clearInterval(timer);
     clearInterval(ticking);
     document.removeEventListener("visibilitychange", connect);
@@ -58,7 +71,7 @@ export async function page(root, context) {
   };
 }
 
-function tile(camera, maySearch) {
+function tile(camera, maySearch, enlarge) {
   const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": t("Camera {camera}", { camera }) });
   const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
   const who = h("div", { className: "who" });
@@ -72,7 +85,8 @@ function tile(camera, maySearch) {
     else if (hits.length) searchByBox(each.clean, hits[0].box);
   };
   each.element = h("figure", { className: "camera", "data-camera": camera }, canvas, h("figcaption", {},
-    h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state), who));
+    h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state,
+      h("button", { className: "plain enlarge", "data-key": `enlarge ${camera}`, "aria-label": t("Show {camera} alone, or go back", { camera }), onclick: enlarge }, "⤢")), who));
   return each;
 }
 
@@ -159,6 +173,7 @@ function paint(each, header, image) {
   if (canvas.width !== image.width || canvas.height !== image.height) {
     [canvas.width, canvas.height] = [image.width, image.height];
     canvas.style.aspectRatio = `${image.width} / ${image.height}`;
+    canvas.style.setProperty("--aspect", image.width / image.height);
   }
   const pen = canvas.getContext("2d");
   pen.drawImage(image, 0, 0);

@@ -20,12 +20,14 @@ import * as reference from "./reference.js";
 import * as review from "./review.js";
 import * as secondFactor from "./second_factor.js";
 import * as site from "./site.js";
+import * as watchlist from "./watchlist.js";
 
 const PAGES = [
   { name: "live", title: t("Live"), module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
   { name: "alerts", title: t("Alerts"), module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
   { name: "recordings", title: t("Recordings"), module: recordings, icon: "M3 5h18v14H3zM10 9l5 3-5 3z" },
   { name: "people", title: t("People"), module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
+  { name: "watchlist", title: t("Watch-list"), module: watchlist, icon: "M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z" },
   { name: "review", title: t("Review"), module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
   { name: "counts", title: t("Counts"), module: counts, ofAll: true, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
   { name: "health", title: t("Health"), module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },

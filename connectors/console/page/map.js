@@ -14,7 +14,8 @@ const MIN_APART = 130;
 
 // The path in metres, for a site with ground planes.
 function ground(person, sightings, site) {
-  const all = [...Object.values(site.areas).flat(), ...sightings.map((each) => each.place)];
+  const plan = site.floor_plan?.metres_per_px ? [site.floor_plan.width, site.floor_plan.height].map((side) => side * site.floor_plan.metres_per_px) : null;
+  const all = [...Object.values(site.areas).flat(), ...sightings.map((each) => each.place), ...(plan ? [[0, 0], plan] : [])];
   const [left, right] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
   const [low, high] = [Math.min(...all.map((p) => p[1])), Math.max(...all.map((p) => p[1]))];
   const scale = Math.min(560 / Math.max(right - left, 1), 340 / Math.max(high - low, 1));
@@ -31,6 +32,7 @@ function ground(person, sightings, site) {
   const [start, end] = [at(path[0]), at(path.at(-1))];
   const bar = 5 * scale;
   const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("The path of person {person} on the ground", { person }) },
+    ...(plan ? [s("image", { href: "/api/floor-plan/picture", x: at([0, plan[1]])[0], y: at([0, plan[1]])[1], width: plan[0] * scale, height: plan[1] * scale, preserveAspectRatio: "none", opacity: 0.6 })] : []),
     ...areas,
     s("polyline", { points: points(path), class: "path" }),
     ...path.map((place) => s("circle", { cx: at(place)[0], cy: at(place)[1], r: 3, class: "dot" })), ...names,

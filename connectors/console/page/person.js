@@ -190,7 +190,7 @@ export async function page(root, context, [asked]) {
 
   function name() {
     const field = h("input", { maxLength: 100, value: person.name, "aria-label": t("Name") });
-    const box = dialog(t("Add to the watch-list"), h("p", { className: "soft" }, t("The watch-list rule reports where this person appears. An empty name removes the person from the list.")), field);
+    const box = dialog(t("Add to the watch-list"), h("p", { className: "soft" }, t("The watch-list rule reports where this person appears. An empty name removes the person from the list. The page Watch-list has a date of expiry and who is told.")), field);
     addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, t("Save")));
   }
 
@@ -204,6 +204,7 @@ export async function page(root, context, [asked]) {
     const box = dialog(t("Erase person {person}?", { person: person.person }),
       h("p", {}, t("This deletes {sightings}, {pictures}, {alerts}, the name and the notes of this person, and their lines in the files of the run. It cannot be undone.", {
         sightings: tn("{count} sighting", "{count} sightings", goes.sightings), pictures: tn("{count} picture", "{count} pictures", goes.pictures), alerts: tn("{count} alert", "{count} alerts", goes.alerts) })),
+      goes.enrolled ? h("p", {}, tn("It also deletes {count} picture of the enrolment.", "It also deletes {count} pictures of the enrolment.", goes.enrolled)) : null,
       goes.films.length ? h("p", {}, t("The films {films} are written again from the footage, with the person covered wherever they were tracked. The footage itself stays as it is.", { films: goes.films.join(", ") })) : null,
       goes.video_s ? h("p", {}, t("It also deletes {duration} of recorded video, with everybody else who is in it.", { duration: duration(goes.video_s) })) : null,
       h("label", {}, t("Type {person} to confirm", { person: person.person }), number), reason);

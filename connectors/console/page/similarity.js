@@ -76,7 +76,7 @@ function result(asked, ranked) {
         h("span", {}, each.cameras.join(", ")), h("span", { className: "num" }, eventTime(each.last_seen_at))))))) : h("p", { className: "soft" }, t("There are no pictures to compare with yet.")));
 }
 
-function bytes(text) {
+export function bytes(text) {
   return Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
 }
 

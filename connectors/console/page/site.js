@@ -1,9 +1,11 @@
 // The site: zones and lines are drawn on the picture, rules are chosen, tried on what happened, and saved with a history.
 
 import { get, send } from "./api.js";
+import { camerasCard } from "./cameras.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { eventTime, wallClock } from "./format.js";
+import { floorPlanCard } from "./floor_plan.js";
 import { groundCard } from "./ground.js";
 import { t, told, tx } from "./language.js";
 import { rulesCard } from "./rules_form.js";
@@ -25,11 +27,11 @@ const MASKS_HOLD = t("A privacy mask covers everything that is seen, stored and 
 let draft = null; // what is not saved yet; it outlives a look at another page
 
 export async function page(root, context) {
-  const { cameras, is_live: isLive } = context.site;
+  const { is_live: isLive } = context.site;
   let saved = await get("rules");
   const isStale = draft && draft.number !== saved.number;
   if (!draft || isStale) draft = fresh(saved);
-  let camera = cameras[0];
+  let camera = context.site.cameras[0];
   let size = [360, 640];
   const status = h("p", { "aria-live": "polite" });
   const bar = h("div", { className: "bar" });
@@ -40,7 +42,7 @@ export async function page(root, context) {
   const note = h("p", { className: "soft small" });
   const drawing = new Drawing((shape) => { write(draft.edits.site, shape, size); changed(); });
   const ground = groundCard(drawing, () => camera, () => size, draft, changed);
-  const choice = h("select", { onchange: () => choose(choice.value) }, cameras.map((each) => h("option", { value: each }, each)));
+  const choice = h("select", { onchange: () => choose(choice.value) });
   put(root,
     h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("Site")), status), bar),
     h("div", { className: "stack" }, result,
@@ -50,10 +52,27 @@ export async function page(root, context) {
           h("button", { "data-key": "new line", onclick: () => begin("lines") }, t("New line")),
           h("button", { "data-key": "new mask", onclick: () => begin("masks") }, t("New privacy mask"))), drawing.canvas, note),
         h("section", { className: "card" }, h("h2", {}, t("Zones, lines and privacy masks")), list)),
+      camerasCard(camerasChanged),
       h("section", { className: "card" }, h("h2", {}, t("Rules")), rules),
       ground.element,
+      floorPlanCard(context.site, ground.isPlacing, ground.place),
       h("section", { className: "card" }, h("h2", {}, t("As text")), asText()),
       h("section", { className: "card" }, h("h2", {}, t("Versions")), past)));
+
+  function drawChoice() {
+    put(choice, context.site.cameras.map((each) => h("option", { value: each, selected: each === camera }, each)));
+  }
+
+  // Takes the version that a change of the cameras made. What is drawn and not saved yet stays.
+  async function camerasChanged() {
+    Object.assign(context.site, await get("site"));
+    saved = await get("rules");
+    if (draft.isChanged) Object.assign(draft, { number: saved.number, edits: { ...draft.edits, site: { ...draft.edits.site, cameras: saved.edits.site.cameras } } });
+    else Object.assign(draft, fresh(saved));
+    drawChoice();
+    drawBar();
+    drawPast();
+  }
 
   function fresh(found) {
     return { edits: structuredClone(found.edits), number: found.number, isChanged: false };
@@ -215,6 +234,7 @@ export async function page(root, context) {
     addButtons(box, number === saved.number ? null : h("button", { className: "main", onclick: () => { box.close(); restore(number); } }, t("Go back to this version")));
   }
 
+  drawChoice();
   drawBar();
   drawRules();
   drawPast();

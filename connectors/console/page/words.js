@@ -6,8 +6,9 @@ import { t } from "./language.js";
 export const ROLES = { viewer: t("viewer"), operator: t("operator"), administrator: t("administrator") };
 export const SEVERITIES = { info: t("info"), warning: t("warning"), critical: t("critical") };
 export const ALERT_STATES = { raised: t("raised"), amended: t("amended"), acknowledged: t("acknowledged"), retracted: t("retracted") };
+export const CAMERA_CHANGES = { add: t("added"), remove: t("removed") };
 export const STAGES = { decode: t("decode"), detect: t("detect"), track: t("track"), pose: t("pose"), embed: t("embed"), match: t("match") };
 export const CORRECTIONS = {
-  merge: t("merge"), split: t("split"), confirm: t("confirm"), reject: t("not this person"), name: t("naming"), erase: t("erase"), undo: t("undo"),
+  merge: t("merge"), split: t("split"), confirm: t("confirm"), reject: t("not this person"), name: t("naming"), enrol: t("enrol"), unlist: t("take off the watch-list"), erase: t("erase"), undo: t("undo"),
   merged: t("merged"), confirmed: t("confirmed"), named: t("named"), erased: t("erased"), undone: t("undone"),
 };

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.camera.detection import PADDING, DetectionStage, letterbox
 from pipeline.config.plugins import attribute, build
-from pipeline.core import Frame, FrameStamp, PoseNeed
+from pipeline.core import Embedding, Frame, FrameStamp, PoseNeed, TrackId, Tracklet
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.enrolment import enrolment_tracklet
@@ -98,23 +98,44 @@ class RunNetworks:
             built = self._networks()
             for start in range(0, len(pictures), BATCH):
                 tracklets = [
-                    enrolment_tracklet(
-                        "picture", number, [Frame(FrameStamp("picture", 0, 0.0), image)], built.crop_size_hw
-                    )
+                    enrolment_tracklet("picture", number, [_frame(image)], built.crop_size_hw)
                     for number, image in enumerate(pictures[start : start + BATCH], start=1)
                 ]
-                if built.pose is not None:
-                    tracklets = built.pose.process(tracklets)
-                for embedding in built.embed.process(tracklets):
-                    assert embedding is not None  # an enrolment tracklet has quality 1
-                    vectors.append(embedding.vector)
+                vectors += [embedding.vector for embedding in _embedded(built, tracklets)]
         return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
+
+    def enrolment(self, pictures: Sequence[Image], track_id: TrackId) -> Embedding:
+        """Return what pictures of one person come to, as at the start of a run.
+
+        Args:
+            pictures: At least one; each shows one whole person.
+            track_id: Of the camera ``ENROLLED``.
+
+        Raises:
+            ReidError: If the networks of the run cannot be built on this machine, or the pictures show nothing.
+        """
+        with self._lock:
+            built = self._networks()
+            frames = [_frame(image) for image in pictures]
+            tracklet = enrolment_tracklet(
+                "pictures", track_id.number, frames, built.crop_size_hw, session=track_id.session
+            )
+            return _embedded(built, [tracklet])[0]
 
     def _networks(self) -> Networks:
         if self._built is None:
             self._built = _built(self._path)
             logger.info("search by picture uses the networks in %s", self._path)
         return self._built
+
+
+def _frame(image: Image) -> Frame:
+    return Frame(FrameStamp("picture", 0, 0.0), image)
+
+
+def _embedded(built: Networks, tracklets: list[Tracklet]) -> list[Embedding]:
+    found = built.embed.process(tracklets if built.pose is None else built.pose.process(tracklets))
+    return [embedding for embedding in found if embedding is not None]  # all: an enrolment tracklet has quality 1
 
 
 def _built(path: Path) -> Networks:

@@ -4,15 +4,14 @@ These are the commands ``passerby alerts rules`` and ``passerby alerts replay``,
 """
 
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import ConfigError, ConnectorError, DataError
+from connectors.console.site_editing.command_line import passerby
+from pipeline.core.errors import ConfigError, DataError
 
 CHECK_TIMEOUT_S = 120.0
 """Seconds that a check may take; it needs one or two. Longer: a page waits longer for a machine that is too busy."""
@@ -88,24 +87,5 @@ class RuleTools:
             path = Path(folder) / "edits.yaml"
             path.write_text(text, encoding="utf-8")
             rules: Sequence[str] = ("--rules", str(path)) if text else ()
-            words = (
-                sys.executable,
-                "-m",
-                "pipeline.cli.main",
-                "alerts",
-                command,
-                str(self._output_dir),
-                *rules,
-                "--json",
-            )
-            root = Path(__file__).resolve().parents[3]
-            try:
-                done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=timeout_s, check=False)
-            except subprocess.TimeoutExpired as error:
-                raise ConfigError(f"expected an answer within {timeout_s:g} s, got none; try again later") from error
-        if done.returncode == 0:
-            return done.stdout
-        told = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        if done.returncode == ConfigError.exit_code:
-            raise ConfigError(told[0].removeprefix("error: ").replace(f"{path}: ", ""))
-        raise ConnectorError(f"passerby alerts {command}: {told[0]}")
+            words = ("alerts", command, str(self._output_dir), *rules, "--json")
+            return passerby(words, timeout_s=timeout_s, hidden=f"{path}: ")

@@ -12,7 +12,8 @@ import numpy as np
 from connectors.console.store.accounts import User
 from connectors.console.store.recent_events import MAX_AT_START, RecentEvents, Span, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
-from pipeline.core import Alert, AlertState, CorrectionKind, TrackPart
+from connectors.console.watchlist.listed import Listed, kept_parts, listed_in
+from pipeline.core import Alert, AlertState, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
 LONGEST_TRANSIT_S = 300.0
@@ -291,11 +292,21 @@ class LedgerView:
         with self._lock:
             return self._reader.people().seen_together(one, two)
 
+    def listed(self) -> list[Listed]:
+        """Return who is on the watch-list, by number."""
+        with self._lock:
+            return listed_in(self._reader)
+
+    def kept_parts(self) -> set[TrackPart]:
+        """Return the parts of tracks that stand for enrolled pictures; see ``watchlist.listed``."""
+        with self._lock:
+            return kept_parts(self._reader)
+
     def undoable(self) -> set[int]:
         """Return the numbers of the corrections that can be undone."""
         with self._lock:
             done = self._reader.people().done
-            return {number for number, each in done.items() if each.correction.kind is not CorrectionKind.ERASED}
+            return {number for number, each in done.items() if each.can_be_undone}
 
     def command(self, number: int) -> SubmittedCommand | None:
         """Return a correction command by its number; None if there is none."""

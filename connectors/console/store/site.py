@@ -23,6 +23,9 @@ class Site:
         ground: By camera, the homography from pixels to metres: three rows of three numbers.
         blur_heads: Whether heads are blurred in live pictures.
         edits: File in which zones, lines and rules are edited; None: in the output folder.
+        listed: People whom the configuration puts on the watch-list, by name.
+        sinks: Configuration of the sinks, by name.
+        camera_groups: Names of cameras that are shown together, by the name of the group.
     """
 
     cameras: tuple[str, ...] = ()
@@ -31,6 +34,9 @@ class Site:
     ground: Mapping[str, Any] = field(default_factory=dict)
     blur_heads: bool = False
     edits: Path | None = None
+    listed: Mapping[str, int] = field(default_factory=dict)
+    sinks: Mapping[str, Any] = field(default_factory=dict)
+    camera_groups: Mapping[str, list[str]] = field(default_factory=dict)
 
     def place(self, camera_id: str, box_xyxy: Any) -> Place | None:
         """Return where a person stands, metres; None if the camera has no ground plane."""
@@ -77,4 +83,7 @@ def _site(config: Any) -> Site:
         site.get("ground") or {},
         bool((config.get("monitor") or {}).get("blur_heads", False)),
         Path(config["edits"]) if config.get("edits") else None,
+        ((config.get("alerts") or {}).get("watchlist") or {}).get("people") or {},
+        config.get("sink") or {},
+        site.get("camera_groups") or {},
     )

@@ -56,6 +56,7 @@ class Silhouette:
         visible_xyxy: Shape ``(4,)``: box of the visible part; zeros if there is none.
         whole_xyxy: Shape ``(4,)``: box of the silhouette without occlusion, not clipped to the image.
         keypoints: Shape ``(17, 3)``: x, y, and 0 outside the image, 1 hidden, 2 visible.
+        mask: Shape ``(h, w)``, bool: which of the whole pixels of ``full_xyxy`` the person covers.
     """
 
     own_px: float
@@ -64,6 +65,7 @@ class Silhouette:
     visible_xyxy: NDArray[np.float32]
     whole_xyxy: NDArray[np.float32]
     keypoints: NDArray[np.float32]
+    mask: NDArray[np.bool_]
 
 
 class _View:
@@ -219,10 +221,11 @@ class Renderer:
             seen[actor.key] = Silhouette(
                 own_px=float(silhouettes[slot, 0]) / scale**2,
                 visible_px=float(visible[slot, 0]) / scale**2,
-                full_xyxy=_box(silhouettes[slot], scale),
+                full_xyxy=(full := _box(silhouettes[slot], scale)),
                 visible_xyxy=_box(visible[slot], scale),
                 whole_xyxy=_whole_box(silhouettes[slot], vertices, view.scaled.size_hw, scale),
                 keypoints=_visible_keypoints(actor, slot, view, depth, owners, scale),
+                mask=_mask(owners, slot, full, scale),
             )
         return seen
 
@@ -343,6 +346,15 @@ def _box(counted: NDArray[np.int32], scale: int) -> NDArray[np.float32]:
     if not counted[0]:
         return np.zeros(4, np.float32)
     return (counted[1:] + np.array([0, 0, 1, 1])).astype(np.float32) / np.float32(scale)
+
+
+def _mask(owners: NDArray[np.int32], slot: int, box_xyxy: NDArray[np.float32], scale: int) -> NDArray[np.bool_]:
+    """Return the pixels of a box of which most samples are owned by a slot; a pixel has ``scale`` samples a side."""
+    left, top = np.floor(box_xyxy[:2]).astype(int)
+    right, bottom = np.ceil(box_xyxy[2:]).astype(int)
+    samples = owners[top * scale : bottom * scale, left * scale : right * scale] == slot
+    mask: NDArray[np.bool_] = samples.reshape(bottom - top, scale, right - left, scale).mean((1, 3)) >= 0.5
+    return mask
 
 
 def _whole_box(

@@ -16,9 +16,10 @@ from models.training.reid.network import WIDTHS, OmniSmall
 from models.training.reid.pretrained import MobileReid
 from models.training.reid.samples import ReidSamples
 from models.training.worlds import World
-from pipeline.core.errors import DataError
+from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_retrieval
 
+TRIPLETS = ("euclidean", "cosine")
 _SMOOTHING = 0.1
 _MAX_SCORED = 3000
 _BATCH = 64
@@ -57,6 +58,8 @@ class ReidTask:
         outfits: same or apart, as ``ReidSamples`` knows them.
         min_visible: Least part of a person that a crop must show.
         colour: How strongly colours are distorted.
+        background: Share of crops that get another background, as ``ReidSamples`` knows it.
+        triplet: euclidean or cosine: what the triplet loss measures.
         widths: Channels of the network at strides 4, 8 and 16.
         num_people: People a step.
         crops_each: Crops of each of them.
@@ -81,6 +84,8 @@ class ReidTask:
         outfits: str = "same",
         min_visible: float = 0.4,
         colour: float = 1.0,
+        background: float = 0.0,
+        triplet: str = "euclidean",
         widths: tuple[int, int, int] = WIDTHS,
         num_people: int = 16,
         crops_each: int = 4,
@@ -91,6 +96,9 @@ class ReidTask:
         frozen: int = 7,
         pretrained_rate: float = 0.3,
     ) -> None:
+        if triplet not in TRIPLETS:
+            raise ConfigError(f"triplet: expected {' or '.join(TRIPLETS)}, got {triplet!r}")
+        self._triplet = triplet
         self.learning_rate = learning_rate
         self.max_norm: float | None = MAX_NORM
         self._weight_decay = weight_decay
@@ -105,11 +113,15 @@ class ReidTask:
         self._pretrained_rate = pretrained_rate
         size = (crop_hw[0], crop_hw[1])
         self._samples = ReidSamples(
-            worlds, crop_hw=size, outfits=outfits, min_visible=min_visible, colour=colour, max_bytes=max_bytes
+            worlds,
+            crop_hw=size,
+            outfits=outfits,
+            min_visible=min_visible,
+            colour=colour,
+            background=background,
+            max_bytes=max_bytes,
         )
-        self._held_out = ReidSamples(
-            held_out, crop_hw=size, outfits=outfits, min_visible=min_visible, colour=colour, max_bytes=0
-        )
+        self._held_out = ReidSamples(held_out, crop_hw=size, outfits=outfits, min_visible=min_visible, max_bytes=0)
 
     def make_network(self) -> NamedPeople:
         """Return an untrained network.
@@ -141,7 +153,7 @@ class ReidTask:
         vectors, logits = network(batch["pixels"].float().contiguous(memory_format=torch.channels_last))
         parts = {
             "name": functional.cross_entropy(logits.float(), batch["identities"], label_smoothing=_SMOOTHING),
-            "triplet": batch_hard(vectors.float(), batch["identities"]),
+            "triplet": batch_hard(vectors.float(), batch["identities"], metric=self._triplet),
         }
         return parts | {"loss": parts["name"] + parts["triplet"]}
 
@@ -171,20 +183,25 @@ class ReidTask:
         return np.concatenate(parts)
 
 
-def batch_hard(vectors: Tensor, identities: Tensor) -> Tensor:
+def batch_hard(vectors: Tensor, identities: Tensor, *, metric: str = "euclidean") -> Tensor:
     """Return how much nearer the farthest crop of the same person should be than the nearest of another, softly.
 
     Args:
         vectors: Shape ``(N, D)``, float32.
         identities: Shape ``(N,)``.
+        metric: euclidean; or cosine, by which the pipeline compares: the length of a vector then counts for nothing.
 
     Reference:
         Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", arXiv:1703.07737,
         equation 5, with the soft margin.
     """
-    squared = (vectors[:, None] - vectors[None]).square().sum(-1)
-    # The root of 0 has no slope.
-    distances = squared.clamp(min=1e-8).sqrt()
+    if metric == "cosine":
+        directions = functional.normalize(vectors, dim=1)
+        distances = 1 - directions @ directions.T
+    else:
+        squared = (vectors[:, None] - vectors[None]).square().sum(-1)
+        # The root of 0 has no slope.
+        distances = squared.clamp(min=1e-8).sqrt()
     same = identities[:, None] == identities[None]
     farthest = distances.masked_fill(~same, 0).amax(1)
     nearest = distances.masked_fill(same, float("inf")).amin(1).clamp(max=1e4)

@@ -80,7 +80,7 @@ def read_half_crops(video: Path, truth: Path) -> HalfCrops:
     for frame in read_frames(video, every=_CROPS_EVERY):
         frame_hw = frame.size_hw
         rows = rows_by_frame.get(frame.stamp.index, np.empty(0, np.intp))
-        for row in rows[_stand_alone(table.boxes_xyxy[rows])]:
+        for row in rows[stand_alone(table.boxes_xyxy[rows])]:
             left, top, right, bottom = np.round(table.boxes_xyxy[row]).astype(int)
             half = 0 if right < _MIDDLE_X - _FREE_PX else 1 if left > _MIDDLE_X + _FREE_PX else None
             if half is None or left < 0 or top < 0 or right >= frame_hw[1] or bottom >= frame_hw[0]:
@@ -93,7 +93,7 @@ def read_half_crops(video: Path, truth: Path) -> HalfCrops:
     return HalfCrops(np.stack(crops), np.stack(boxes), np.array(people), np.array(halves), frame_hw)
 
 
-def _stand_alone(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
+def stand_alone(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return the people who stand apart from all others; boxes may overlap by a fifth."""
     centres = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from models.training.candidates import Figures, print_rows, read_candidates
 from models.training.scoring.pets import HalfCrops, read_frames, read_half_crops
-from models.training.scoring.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
+from models.training.scoring.single_crops import (
+    Searches,
+    embed_each,
+    histogram_vectors,
+    search_across_cameras,
+    to_tracklet,
+)
 from pipeline.camera.detection import letterbox
 from pipeline.config.composition import load_config
 from pipeline.core import Detector, Embedder
@@ -70,11 +76,16 @@ def score_detector(detector: Detector, footage: Footage) -> tuple[float, float]:
     return num_hits / max(num_found, 1), num_hits / num_true
 
 
-def score_vectors(vectors: NDArray[np.float32], people: HalfCrops) -> tuple[float, float]:
-    """Return mAP and rank 1 of every second crop among those of the other half."""
+def search(vectors: NDArray[np.float32], people: HalfCrops) -> Searches:
+    """Look for every second crop among those of the other half."""
     asked = np.arange(len(vectors)) % _QUERY_EVERY == 0
-    mean_ap, first, _ = score_across_cameras(vectors, people.person_ids, people.halves, asked=asked)
-    return mean_ap, first
+    return search_across_cameras(vectors, people.person_ids, people.halves, asked=asked)
+
+
+def score_vectors(vectors: NDArray[np.float32], people: HalfCrops) -> tuple[float, float]:
+    """Return mAP and rank 1 of ``search``."""
+    found = search(vectors, people)
+    return found.mean_ap, found.rank1
 
 
 def embed_crops(embedder: Embedder, people: HalfCrops) -> NDArray[np.float32]:

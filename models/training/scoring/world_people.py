@@ -69,7 +69,7 @@ def read_true_frames(worlds: Sequence[World], *, max_frames: int, seed: int) -> 
     for number, rows in _drawn([np.arange(length) for length in lengths], max_frames, seed):
         world = worlds[number]
         read = world.read("frame_camera", "frame_time", "box_frame", "full_xyxy", "visibility", "truncation")
-        jpegs = world.jpegs("frame")
+        jpegs = world.encoded("frame")
         for row in rows:
             image = _rgb(world, jpegs[row])
             people = read["box_frame"] == row
@@ -127,7 +127,7 @@ def _read_crops(world: World, rows: NDArray[np.intp], *, first_camera: int) -> I
         *("frame_camera", "box_frame", "box_person", "box_outfit", "full_xyxy", "keypoints", "crop_box", "crop_xyxy"),
         "size_hw",
     )
-    jpegs = world.jpegs("crop")
+    jpegs = world.encoded("crop")
     height, width = (int(side) for side in read["size_hw"])
     for row in rows:
         box_row = read["crop_box"][row]

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.presences import Presence, Presences
-from pipeline.core import Alert, Correction, Sighting
-from pipeline.core.records.moves import names_after
+from pipeline.core import Alert, Correction, Listing, Severity, Sighting
+from pipeline.core.errors import WireFormatError
+from pipeline.core.records.moves import listings_after, names_after
 from pipeline.core.serialisation import deserialise, serialise
 
 
 class WatchlistRule:
     """Reports when a listed person is in a camera, once per presence there.
 
-    A listed person is given by number: that of a person seen before, or of a person enrolled from pictures.
+    A listed person is given by number: that of a person seen before, or of a person enrolled from pictures. Operators
+    list others while the run goes on, each with a severity if they like.
 
     Args:
         name: Name of the rule.
@@ -49,6 +51,7 @@ class WatchlistRule:
                 raise self._builder.wrong(
                     f"people.{key}", f"another number than {self._people[person_id]!r}", person_id
                 )
+        self._listings: dict[int, Listing] = {}
         self._min_probability = min_probability
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
@@ -70,21 +73,31 @@ class WatchlistRule:
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Update the list: naming adds or removes a person, a merge lists the absorbed person as the kept one."""
         self._people = names_after(self._people, correction)
+        self._listings = listings_after(self._listings, correction)
         return self._reports(self._presences.corrected(correction))
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert worded for its present person, or None if that person is not on the list."""
         listed = self._people.get(alert.person_id)
-        return None if listed is None else replace(alert, message=_message(listed))
+        if listed is None:
+            return None
+        severity = self._severity_of(alert.person_id) or self._builder.default_severity
+        return replace(alert, message=_message(listed), severity=severity)
 
     def snapshot(self) -> bytes:
         """Return the state, the present list included."""
-        return serialise((list(self._people.items()), self._presences.snapshot()))
+        return serialise((list(self._people.items()), self._presences.snapshot(), list(self._listings.items())))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        people, presences = deserialise(state, tuple[list[tuple[int, str]], bytes])
-        self._people = dict(people)
+        listings: list[tuple[int, Listing]] = []
+        try:
+            people, presences, listings = deserialise(
+                state, tuple[list[tuple[int, str]], bytes, list[tuple[int, Listing]]]
+            )
+        except WireFormatError:  # of an earlier version
+            people, presences = deserialise(state, tuple[list[tuple[int, str]], bytes])
+        self._people, self._listings = dict(people), dict(listings)
         self._presences.restore(presences)
 
     def _checked(self, key: str, person_id: object) -> int:
@@ -92,9 +105,18 @@ class WatchlistRule:
             raise self._builder.wrong(f"people.{key}", "a person's number, from 1 on", person_id)
         return person_id
 
+    def _severity_of(self, person_id: int) -> Severity | None:
+        """Return how urgent alerts about a person are; None: as the rule says."""
+        given = self._listings.get(person_id, Listing()).severity
+        return Severity(given) if given else None
+
     def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
         return [
-            self._builder.build_presence(presence, message=_message(self._people[presence.person_id]))
+            self._builder.build_presence(
+                presence,
+                message=_message(self._people[presence.person_id]),
+                severity=self._severity_of(presence.person_id),
+            )
             for presence in presences
             if presence.person_id in self._people
         ]

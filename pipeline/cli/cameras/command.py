@@ -18,8 +18,8 @@ from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind, SubmittedCameraCommand
+from pipeline.ledger.cameras.states import camera_states
 from pipeline.ledger.cameras.submit import apply_at_rest, submit_camera_command
-from pipeline.ledger.ledger import is_being_written
 
 DONE, REFUSED = 0, 2
 
@@ -55,6 +55,13 @@ def make_parser() -> argparse.ArgumentParser:
     listing.add_argument("run", type=_folder, help="output folder of the run, or its ledger.sqlite")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(do=_list)
+    words = "open a camera that is no part of the run yet, and tell its size and rate"
+    trial = commands.add_parser("try", help=words, description=f"{words[0].upper()}{words[1:]}.")
+    trial.add_argument("run", type=_folder, help="output folder of the run, or its ledger.sqlite")
+    trial.add_argument("camera", help="NAME=ADDRESS; NAME alone: the address is read from standard input")
+    trial.add_argument("--picture", type=Path, metavar="FILE", help="write its first picture there, a JPEG")
+    trial.add_argument("--json", action="store_true", help="one JSON object")
+    trial.set_defaults(do=_try)
     for kind, words in (
         (CameraCommandKind.ADD, "add a camera to a run, as site.cameras.NAME=ADDRESS would have at its start"),
         (CameraCommandKind.REMOVE, "remove a camera from a run; its open tracks end and are published"),
@@ -84,10 +91,7 @@ def _folder(text: str) -> Path:
 def _command(options: argparse.Namespace) -> int:
     name, entry = options.camera.removeprefix(PREFIX), None
     if options.kind is CameraCommandKind.ADD and "=" in name:
-        ((name, entry),) = read_overrides([f"{PREFIX}{name}"]).cameras.items()
-        if entry is None or entry == "":
-            raise ConfigError(f"cameras add: expected {name}=ADDRESS, got no address; add it")
-        entry = _with_whole_path(entry)
+        name, entry = _named("add", name)
     command = CameraCommand(
         options.kind,
         name,
@@ -98,7 +102,7 @@ def _command(options: argparse.Namespace) -> int:
         reason=options.reason,
         force=options.force,
     )
-    number = submit_camera_command(options.run, command, _check_at_rest)
+    number = submit_camera_command(options.run, command, check_camera_at_rest)
     submitted = _outcome(options.run, number, options.wait)
     if submitted.state == "pending":
         print(f"command {number} waits for the run; passerby cameras list {options.run} shows it")
@@ -110,7 +114,32 @@ def _command(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _check_at_rest(folder: Path, command: CameraCommand) -> str:
+def _named(what: str, text: str) -> tuple[str, object]:
+    """Return the name and the entry of ``site.cameras`` that ``NAME=ADDRESS`` means."""
+    ((name, entry),) = read_overrides([f"{PREFIX}{text}"]).cameras.items()
+    if entry is None or entry == "":
+        raise ConfigError(f"cameras {what}: expected {name}=ADDRESS, got no address; add it")
+    return name, _with_whole_path(entry)
+
+
+def _try(options: argparse.Namespace) -> int:
+    from pipeline.cli.cameras.trial import try_camera  # seconds, which the other commands do not need
+
+    text = options.camera.removeprefix(PREFIX)
+    name, entry = _named("try", text) if "=" in text else (text, yaml.safe_load(sys.stdin))
+    found, picture = try_camera(options.run, name, entry)
+    if options.picture is not None:
+        options.picture.write_bytes(picture)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        rate = "" if found["rate_hz"] is None else f", {found['rate_hz']:g} pictures a second"
+        print(f"{name}: {found['width']}x{found['height']}{rate}{'. ' if found['wrong'] else ''}{found['wrong']}")
+    return DONE
+
+
+def check_camera_at_rest(folder: Path, command: CameraCommand) -> str:
+    """Return what a command comes to in the run that continues one that has ended; see ``CheckAtRest``."""
     from pipeline.cli.cameras.changes import check_at_rest  # seconds, which a run that goes on does not need
 
     return check_at_rest(folder, command)
@@ -139,7 +168,7 @@ def _outcome(folder: Path, number: int, wait_s: float) -> SubmittedCameraCommand
         if submitted.state != "pending" or now >= until:
             return submitted
         if now >= rest_at:
-            apply_at_rest(folder, _check_at_rest)
+            apply_at_rest(folder, check_camera_at_rest)
             rest_at = now + REST_EVERY_S
         time.sleep(LOOK_EVERY_S)
 
@@ -174,41 +203,12 @@ def list_cameras(folder: Path) -> list[dict[str, Any]]:
         raise ConfigError(
             f"{folder}: expected the output folder of a run, got no config.yaml of one; correct it"
         ) from error
-    changed = CameraBook(folder).changed()
-    is_live = is_being_written(folder / "ledger.sqlite")
-    now, gone = _status(folder) if is_live else ({}, {})
-    rows = []
-    for name, entry in {**entries, **{name: changed.added[name] for name in changed.added.keys() - entries}}.items():
-        status = {**gone, **now}.get(name)
-        state = _state(status, is_live=is_live)
-        if name in changed.removed:
-            state = "removed"
-        if name in changed.from_at:
-            state += f", from {changed.from_at[name]:g} s"
-        if name in changed.until_at:
-            state += f", until {changed.until_at[name]:g} s"
-        frames = None if status is None else status["frames_processed"]
-        address = masked(parse_camera(entry).uri)
-        rows.append({"camera": name, "state": state, "frames": frames, "address": address})
-    return rows
-
-
-def _state(status: dict[str, Any] | None, *, is_live: bool) -> str:
-    if not is_live:
-        return "part of the run"
-    if status is None:
-        return "starts"
-    if status["error"]:
-        return f"given up: {status['error']}"
-    if status["is_silent"]:
-        return "does not answer"
-    return f"away: {status['away']}" if status["away"] else "is read"
-
-
-def _status(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the status of each camera that is part of the run, and of each that was removed."""
-    try:
-        status = json.loads((folder / "status.json").read_text())
-    except (OSError, ValueError):
-        return {}, {}
-    return status["cameras"], status.get("removed_cameras", {})
+    return [
+        {
+            "camera": each.camera_id,
+            "state": each.state,
+            "frames": each.frames,
+            "address": masked(parse_camera(each.entry).uri),
+        }
+        for each in camera_states(folder, entries)
+    ]

@@ -277,14 +277,19 @@ def detectors(overrides: Sequence[str]) -> list[Finding]:
     """Return which detector each camera of a run with these overrides would have, or why the run could not start."""
     from pipeline.config.detection import own_detectors  # these need packages that may be missing
     from pipeline.config.plan import make_plan
+    from pipeline.config.sites import load_sites
 
     try:
-        config = load_config(overrides)
-        make_plan(config)
+        sites = load_sites(overrides)
+        for config in sites.values():
+            make_plan(config)
     except ReidError as error:
         return [Finding(State.MISSING, "configuration", str(error))]
-    own = {name: node for name, (_, node) in own_detectors(config.site.cameras).items()}
-    found = {name: own.get(name, config.detector) for name in config.site.cameras}
+    found: dict[str, Any] = {}
+    for site, config in sites.items():
+        own = {name: node for name, (_, node) in own_detectors(config.site.cameras).items()}
+        for name in config.site.cameras:
+            found[f"{site}/{name}" if site else name] = own.get(name, config.detector)
     return [Finding(State.OK, f"detector of {name}", _said(node)) for name, node in found.items()]
 
 

@@ -151,6 +151,20 @@ class CorrectionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How a person is on the watch-list, besides their name.
+
+    Attributes:
+        severity: info, warning or critical: how urgent alerts about this person are, and so which sinks send them;
+            empty: as urgent as the rule.
+        expires_at: Unix seconds by the wall clock from which on the person is not on the list any more; None: for good.
+    """
+
+    severity: str = ""
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """An earlier decision was wrong, or is certain by now.
 
@@ -158,7 +172,8 @@ class Correction:
         kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to); ``parts`` belong to *to* from now on.
             CONFIRMED: ``parts``, or all of them if empty, do show (person,); with (person, other), the other is a
             different person. NAMED: (person,) is called ``name`` and is on the watch-list; an empty name takes the
-            person off. ERASED: the people are forgotten, under every number they had. UNDONE: command ``undoes`` is as
+            person off. With ``parts``, these are enrolled pictures: they come with a name, and go for good without one.
+            ERASED: the people are forgotten, under every number they had. UNDONE: command ``undoes`` is as
             if it had never been given: with (from, to, …), ``parts`` go from the first person back to the second, for
             whom the second number and the rest stand again; ``names`` are those of before.
         person_ids: The people it concerns.
@@ -170,6 +185,7 @@ class Correction:
         command: Number of the operator's command that led to it; 0 if the pipeline found it.
         undoes: Number of the command that is undone; UNDONE only.
         names: What these people are called from now on, as (person, name); an empty name is none. UNDONE only.
+        listings: How these people are on the watch-list from now on, as (person, listing). NAMED and UNDONE only.
     """
 
     kind: CorrectionKind
@@ -182,3 +198,4 @@ class Correction:
     command: int = 0
     undoes: int = 0
     names: tuple[tuple[int, str], ...] = ()
+    listings: tuple[tuple[int, Listing], ...] = ()

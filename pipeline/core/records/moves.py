@@ -3,12 +3,15 @@
 Whoever keeps something by person (tracks, names, alerts, state of alert rules) applies a correction by its moves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pipeline.core.records.alert import Alert, AlertState
-from pipeline.core.records.identity import Correction, CorrectionKind
+from pipeline.core.records.identity import Correction, CorrectionKind, Listing
 from pipeline.core.records.track import TrackId, TrackPart
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +63,52 @@ def names_after(names: Mapping[int, str], correction: Correction) -> dict[int, s
         >>> names_after({2: "lost child"}, Correction(CorrectionKind.MERGED, (1, 2), "ann", 0.0))
         {1: 'lost child'}
     """
-    after = dict(names)
+    is_named = correction.kind is CorrectionKind.NAMED
+    given = [(correction.person_ids[0], correction.name)] if is_named else correction.names
+    return _after(names, correction, given, "")
+
+
+def listings_after(listings: Mapping[int, Listing], correction: Correction) -> dict[int, Listing]:
+    """Return how people are on the watch-list after a correction, as ``names_after``; those without one are absent.
+
+    Example:
+        >>> names = Correction(CorrectionKind.NAMED, (2,), "ann", 0.0, name="Bo", listings=((2, Listing("info")),))
+        >>> listings_after({}, names)
+        {2: Listing(severity='info', expires_at=None)}
+    """
+    return _after(listings, correction, correction.listings, Listing())
+
+
+def parts_after(owners: Mapping[TrackPart, int], correction: Correction) -> dict[TrackPart, int]:
+    """Return whom enrolled pictures show after a correction, by the part of a track that stands for them."""
+    after = dict(owners)
     if correction.kind is CorrectionKind.NAMED:
-        (person_id,) = correction.person_ids
+        for part in correction.parts:
+            after.pop(part, None)
+            if correction.name:
+                after[part] = correction.person_ids[0]
+    for move in moves_of(correction):
+        for part in [part for part, person_id in after.items() if move.takes(part, person_id)]:
+            del after[part]
+            if move.target is not None:
+                after[part] = move.target
+    return after
+
+
+def _after(
+    values: Mapping[int, Value], correction: Correction, given: Sequence[tuple[int, Value]], none: Value
+) -> dict[int, Value]:
+    """Return what people have after a correction gave it to some, or took it from them: these are given ``none``."""
+    after = dict(values)
+    for person_id, value in given:
         after.pop(person_id, None)
-        if correction.name:
-            after[person_id] = correction.name
-    for person_id, name in correction.names:
-        after.pop(person_id, None)
-        if name:
-            after[person_id] = name
+        if value != none:
+            after[person_id] = value
     for move in moves_of(correction):
         if move.parts is None and move.source in after:
-            name = after.pop(move.source)
+            moved = after.pop(move.source)
             if move.target is not None:
-                after.setdefault(move.target, name)
+                after.setdefault(move.target, moved)
     return after
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
-from pipeline.core.errors import ConnectorError, DataError
+from pipeline.core import Alert, CommandKind, Correction, CorrectionCommand, CorrectionKind, Record
+from pipeline.core.errors import ConnectorError, DataError, EmbeddingSpaceError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.corrections.commands import Outcome, SubmittedCommand, add_command, check_command
+from pipeline.ledger.corrections.expiry import Expiry
 from pipeline.ledger.corrections.resolve import alerts_before, amended, describe, resolve
 from pipeline.ledger.erasure import Erasure, erase_files, erase_stores, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
@@ -68,14 +69,14 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
             next_person_id=host.next_person_id(people),
             number=submitted.number,
         )
-        undone = people.done.get(correction.undoes)
-    except DataError as error:
+        if correction.kind is not CorrectionKind.ERASED:
+            undone = people.done.get(correction.undoes)
+            alerts = [] if undone is None else await host.call(lambda: _alerts_before(reader, undone.event))
+            text = describe(correction) + unwatched(correction, reader.path.parent)
+            await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, text))
+            return
+    except (DataError, EmbeddingSpaceError) as error:  # the latter: pictures that another network looked at
         ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
-        return
-    if correction.kind is not CorrectionKind.ERASED:
-        alerts = [] if undone is None else await host.call(lambda: _alerts_before(reader, undone.event))
-        text = describe(correction) + unwatched(correction, reader.path.parent)
-        await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, text))
         return
     retained = retained_topics(reader.path.parent / CONFIG, reader.alerts(), correction) if host.is_at_rest else ()
     removed, needles = await host.erase(command, correction, people.numbers.last)
@@ -83,6 +84,11 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
     left = await host.call(places_with, reader.path.parent, needles, lines_with(correction.parts))
     erasure = Erasure(removed, left, tuple(away), footage_of(reader.path.parent), retained)
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
+
+
+def forgets_pictures(command: CorrectionCommand, correction: Correction) -> bool:
+    """Return whether enrolled pictures go: then what they came to may stay in no journal and no file."""
+    return command.kind is CommandKind.UNLIST and bool(correction.parts)
 
 
 def unwatched(correction: Correction, folder: Path) -> str:
@@ -166,6 +172,8 @@ def apply_pending(path: Path, forget: Forget | None = None) -> None:
         if ledger is None:
             return
         with closing(LedgerReader(path)) as reader:
+            for command in Expiry(reader).due(time.time()):
+                ledger.submit(command)
             for submitted in ledger.pending_commands():
                 _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader, forget)))
 
@@ -182,6 +190,14 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
     ) -> None:
         written = records(correction, alerts)
         revisions = {each.key: each.revision for each in written if isinstance(each, Alert)}
+        if forgets_pictures(command, correction):
+            folder, saved = reader.path.parent, ledger.saved()
+            left = None if forget is None else forget(folder, saved, command, correction)
+            ledger.append(written, outcomes=[outcome])
+            last = reader.people().numbers.last
+            ledger.replace_inputs(None if left is None else left[0], last, unpublished_records(saved, reader))
+            erase_stores(folder, correction.parts)
+            return
         event = {"command": command, "correction": correction, "alerts": alerts, "revisions": revisions}
         ledger.append(written, entry=(AT_REST, serialise(event)), outcomes=[outcome])  # for a run that is resumed
 

@@ -2,14 +2,16 @@
 
 import json
 import sqlite3
-from dataclasses import asdict, dataclass
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass, replace
 
-from pipeline.core import CommandKind, CorrectionCommand, TrackId, TrackPart
+from pipeline.core import CommandKind, CorrectionCommand, Embedding, Listing, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
+from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger.audit import add_audit
 from pipeline.ledger.submitted import Submitted
 
-NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2), CommandKind.UNDO: (0,)}
+NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2), CommandKind.ENROL: (0, 1), CommandKind.UNDO: (0,)}
 """Numbers of people that a command may name; one for kinds that are not listed."""
 
 RECLUSTERING = "review"
@@ -56,6 +58,10 @@ def check_command(command: CorrectionCommand) -> None:
         raise ConfigError(f"{command.kind}: expected {expected} different people, got {list(command.person_ids)}")
     if command.kind in NEEDS_PARTS and not command.parts:
         raise ConfigError(f"{command.kind}: expected parts of tracks such as east/0/7:2, got none")
+    if (command.kind is CommandKind.ENROL) != (command.embedding is not None) or (
+        command.kind is CommandKind.ENROL and not (command.name and command.parts)
+    ):
+        raise ConfigError(f"{command.kind}: expected a name and pictures, for enrol only")
     if (command.kind is CommandKind.UNDO) != (command.undoes > 0):
         raise ConfigError(f"{command.kind}: expected the number of a correction to undo, for undo only")
     if command.by.strip() == RECLUSTERING:
@@ -83,8 +89,11 @@ def read_commands(
 
 
 def write_outcome(database: sqlite3.Connection, outcome: Outcome) -> None:
-    """Note the outcome of a command, inside the caller's transaction."""
+    """Note the outcome of a command, inside the caller's transaction; what pictures came to is not kept in it."""
     state = "done" if outcome.is_done else "refused"
+    if outcome.submitted.command.embedding is not None:
+        body = command_body(replace(outcome.submitted.command, embedding=None))
+        database.execute("UPDATE orders SET body = ? WHERE number = ?", (body, outcome.submitted.number))
     database.execute(
         "UPDATE orders SET state = ?, outcome = ? WHERE number = ?", (state, outcome.text, outcome.submitted.number)
     )
@@ -96,7 +105,7 @@ def subject_of(command: CorrectionCommand) -> str:
     """Return what a command concerns: numbers of people, and how many parts."""
     if command.kind is CommandKind.UNDO:
         return f"correction {command.undoes}"
-    people = ", ".join(map(str, command.person_ids))
+    people = ", ".join(map(str, command.person_ids)) or "new"
     tail = f", {len(command.parts)} parts" if command.parts else ""
     return f"{'persons' if len(command.person_ids) > 1 else 'person'} {people}{tail}"
 
@@ -104,12 +113,16 @@ def subject_of(command: CorrectionCommand) -> str:
 def command_body(command: CorrectionCommand) -> str:
     """Return a command as JSON."""
     parts = [[str(part.track_id), part.part] for part in command.parts]
-    return json.dumps({**asdict(command), "parts": parts}, sort_keys=True)
+    values = {**asdict(replace(command, embedding=None)), "parts": parts}
+    if command.embedding is not None:
+        values["embedding"] = b64encode(serialise(command.embedding)).decode()
+    return json.dumps(values, sort_keys=True)
 
 
 def command_from(body: str) -> CorrectionCommand:
     """Return the command that ``command_body`` wrote."""
     values = json.loads(body)
+    listing, embedding = values.get("listing"), values.get("embedding")
     return CorrectionCommand(
         kind=CommandKind(values["kind"]),
         person_ids=tuple(values["person_ids"]),
@@ -120,4 +133,6 @@ def command_from(body: str) -> CorrectionCommand:
         reason=values["reason"],
         undoes=values.get("undoes", 0),
         force=values.get("force", False),
+        listing=None if listing is None else Listing(**listing),
+        embedding=None if embedding is None else deserialise(b64decode(embedding), Embedding),
     )

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
+from pipeline.core import (
+    Alert,
+    AlertState,
+    CommandKind,
+    Correction,
+    CorrectionCommand,
+    CorrectionKind,
+    Listing,
+    TrackPart,
+)
 from pipeline.core.errors import DataError
 from pipeline.core.records.moves import alert_after, moves_of
 from pipeline.ledger.events import Event
@@ -15,6 +24,8 @@ KINDS = {
     CommandKind.REJECT: CorrectionKind.SPLIT,
     CommandKind.CONFIRM: CorrectionKind.CONFIRMED,
     CommandKind.NAME: CorrectionKind.NAMED,
+    CommandKind.ENROL: CorrectionKind.NAMED,
+    CommandKind.UNLIST: CorrectionKind.NAMED,
     CommandKind.ERASE: CorrectionKind.ERASED,
     CommandKind.UNDO: CorrectionKind.UNDONE,
 }
@@ -49,6 +60,8 @@ def resolve(
             raise DataError(
                 f"person {person_id}: expected one who was seen and not erased; passerby ledger people lists them"
             )
+    if KINDS[command.kind] is CorrectionKind.NAMED:
+        return _listed(command, people, at, number, next_person_id)
     parts = tuple(sorted(set(command.parts)))
     for part in parts:
         _check_part(part, command.person_ids[0], people)
@@ -62,7 +75,7 @@ def resolve(
     if command.kind is CommandKind.ERASE:
         # Sinks need the parts to erase their copies; the ledger itself keeps none of them.
         person_ids = people.tracks.aliases_of(command.person_ids[0])
-        parts = tuple(sorted(people.parts_of(command.person_ids[0])))
+        parts = tuple(sorted((*people.parts_of(command.person_ids[0]), *people.enrolled_of(command.person_ids[0]))))
     return Correction(
         KINDS[command.kind],
         tuple(person_ids),
@@ -70,8 +83,33 @@ def resolve(
         at=at,
         parts=parts,
         reason=command.reason,
+        command=number,
+    )
+
+
+def _listed(command: CorrectionCommand, people: People, at: float, number: int, next_person_id: int) -> Correction:
+    """Return the correction that puts a person on the watch-list, or takes them off it."""
+    person_id = command.person_ids[0] if command.person_ids else next_person_id
+    enrolled = people.enrolled_of(person_id)
+    if command.kind is CommandKind.NAME and not command.name and enrolled:
+        raise DataError(
+            f"person {person_id}: was enrolled by pictures, which would stay without a name; take the person off the "
+            f"watch-list with passerby ledger unlist, which forgets them"
+        )
+    if command.kind is CommandKind.UNLIST and person_id not in people.names:
+        raise DataError(f"person {person_id}: expected one who is on the watch-list, got another one")
+    before = people.listings.get(person_id, Listing())
+    after = (command.listing or before) if command.name else Listing()
+    return Correction(
+        CorrectionKind.NAMED,
+        (person_id,),
+        by=command.by,
+        at=at,
+        parts={CommandKind.ENROL: command.parts, CommandKind.UNLIST: enrolled}.get(command.kind, ()),
+        reason=command.reason,
         name=command.name,
         command=number,
+        listings=((person_id, after),) if after != before else (),
     )
 
 
@@ -107,9 +145,7 @@ def _undone(command: CorrectionCommand, people: People, at: float, number: int) 
     undoes = command.undoes
     done = people.done.get(undoes)
     if done is None:
-        numbers = [
-            number for number, other in people.done.items() if other.correction.kind is not CorrectionKind.ERASED
-        ]
+        numbers = [number for number, other in people.done.items() if other.can_be_undone]
         known = ", ".join(map(str, sorted(numbers, reverse=True)[:NUM_NAMED])) or "there is none"
         raise DataError(
             f"correction {undoes}: expected the number under which an operator asked for one that is done and not "
@@ -117,11 +153,15 @@ def _undone(command: CorrectionCommand, people: People, at: float, number: int) 
         )
     if done.correction.kind is CorrectionKind.ERASED:
         raise DataError(f"correction {undoes}: an erasure cannot be undone")
+    if not done.can_be_undone:
+        raise DataError(f"correction {undoes}: enrolled pictures come and go for good; enrol the person again")
     concerned = set(done.correction.person_ids)
     for later, other in people.done.items():
         if later > undoes and concerned.intersection(other.correction.person_ids):
             if other.correction.kind is CorrectionKind.ERASED:
                 raise DataError(f"correction {undoes}: a person in it was erased since; nothing is left to undo")
+            if not other.can_be_undone:
+                raise DataError(f"correction {undoes}: correction {later} about the same people cannot be undone")
             raise DataError(f"correction {undoes}: undo correction {later} first, which came later for the same people")
     person_ids = done.correction.person_ids
     parts: tuple[TrackPart, ...] = ()
@@ -134,7 +174,7 @@ def _undone(command: CorrectionCommand, people: People, at: float, number: int) 
         if not is_merge and now == other_id:
             moved = people.parts_of(other_id)  # the person exists by that split alone
         person_ids = (now, other_id, *before.aliases) if is_merge else (now, people.tracks.current_id(kept))
-        parts = tuple(sorted(moved))
+        parts = (*sorted(moved), *done.enrolled)
     return Correction(
         CorrectionKind.UNDONE,
         tuple(person_ids),
@@ -145,6 +185,7 @@ def _undone(command: CorrectionCommand, people: People, at: float, number: int) 
         command=number,
         undoes=undoes,
         names=done.names,
+        listings=done.listings,
     )
 
 

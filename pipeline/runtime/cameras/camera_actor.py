@@ -18,6 +18,7 @@ from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.cameras.frame_queue import FrameQueue
 from pipeline.runtime.cameras.loss_watch import LossWatch
+from pipeline.runtime.cameras.monitors import show_packets
 from pipeline.runtime.cameras.paced_frames import Arrival, PacedFrame, PacedFrames
 from pipeline.runtime.cameras.reopens import Reopens
 from pipeline.runtime.deliveries import Deliver, Deliveries
@@ -31,7 +32,6 @@ from pipeline.runtime.flow import (
     ordered_map,
     tracklets_to_embeddings,
 )
-from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus, stopped_early, with_source
 from pipeline.telemetry.tasks import end

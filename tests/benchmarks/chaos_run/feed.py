@@ -110,6 +110,10 @@ class Feed:
             if frame % 2 == 0 and frame < self._turn_s * FPS * 2
         }
 
+    def wait_for_turn(self) -> None:
+        """Return when a turn begins: whom a run sees first, and how, decides for long how it tells people apart."""
+        time.sleep(-(time.time() - self.began_at) % self.period_s)
+
     @contextlib.contextmanager
     def cut_off(self, camera_id: str) -> Iterator[None]:
         """Cut the network to a camera by RTSP."""

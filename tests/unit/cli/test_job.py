@@ -117,10 +117,11 @@ def test_a_run_that_has_ended_is_submitted_again_under_another_id_and_resumes(
     assert "camera east: 7 frames" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("left", ["ledger.sqlite", "sites.json"])
 def test_a_run_that_a_lost_cluster_has_forgotten_is_submitted_and_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ledger.sqlite").touch()
+    (tmp_path / left).touch()
     cluster = Cluster(["RUNNING", "SUCCEEDED"], {"another.1": "RUNNING"})
     assert own(cluster, monkeypatch, f"output_dir={tmp_path}") == 0
     assert cluster.calls == [f"{SUBMIT.format(1)} output_dir={tmp_path} resume=true"]

@@ -13,6 +13,7 @@ from pipeline.cli.status import main
 from pipeline.core.records.sink_report import SinkReport
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.sites import write_sites
 
 
 def write(
@@ -86,6 +87,30 @@ def test_of_several_runs_the_newest_counts(tmp_path: Path) -> None:
     time.sleep(0.02)
     write(tmp_path / "new", east=CameraStatus())
     assert main([str(tmp_path)]) == 0
+
+
+def test_of_several_sites_each_is_told_and_the_worst_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = tmp_path / "job"
+    write(tmp_path / "old", east=CameraStatus())
+    for site in ("north", "south"):
+        job.mkdir(exist_ok=True)
+        write(job / site, east=CameraStatus())
+    write_sites(job, {"north": None, "south": None})
+    assert main([str(tmp_path)]) == main([str(job)]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        f"site north: {job}/north: 7 sightings, 1 cameras",
+        f"site south: {job}/south: 7 sightings, 1 cameras",
+    ]
+    write_sites(job, {"north": None, "south": "the disk is gone"})
+    assert main([str(job)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == ["site south: the disk is gone"]
+    write_sites(job, {"north": None, "south": None})
+    (job / "south/summary.json").write_text("{}")
+    assert main([str(job)]) == 0  # north goes on
+    (job / "north/summary.json").write_text("{}")
+    assert main([str(job)]) == 3
+    (job / "north/status.json").unlink()
+    assert main([str(job)]) == 2
 
 
 def test_without_a_status_there_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,6 +110,7 @@ SQUARE = "polygon: [[0, 0], [90, 0], [90, 90]]"
         ([f"site.zones={{door: {{camera: est, {SQUARE}}}}}"], r"site\.zones\.door\.camera: .*\['east'\], got est"),
         ([f"site.zones={{door: {{{SQUARE}}}}}"], r"site\.zones\.door\.camera: .*got None"),
         (["site.lines={gate: {camera: est}}"], r"site\.lines\.gate\.camera: .*got est"),
+        (["site.camera_groups={hall: [east, est]}"], r"site\.camera_groups\.hall: .*got est"),
         (
             ["alerts=[zone_dwell]", f"alerts.zone_dwell.zones={{a: {{camera: est, {SQUARE}}}}}"],
             r"alerts\.zone_dwell\.zones",

@@ -1,5 +1,6 @@
 """Enrolled people: known by pictures before any camera sees them."""
 
+import cv2
 import numpy as np
 import pytest
 from factories import make_embedding, make_frame, make_path, make_vector
@@ -11,7 +12,7 @@ from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Embedding, Frame, Outcome, Sighting, TrackId
 from pipeline.core.errors import ConfigError
-from pipeline.embedding.enrolment import LONG_AGO, blank_pictures, enrolment_tracklet, framed
+from pipeline.embedding.enrolment import LONG_AGO, Judgement, blank_pictures, enrolment_tracklet, framed, judge
 
 
 def match_stage(forget_after_s: float = 60.0) -> Matcher:
@@ -88,3 +89,32 @@ def test_who_is_enrolled_and_not_seen_is_no_visitor() -> None:
     assert stage.num_identities == 0
     stage.process([seen_with(make_vector(1))])
     assert stage.num_identities == 1
+
+
+SHARP = np.random.default_rng(1).integers(0, 256, (400, 300, 3), np.uint8)
+WHOLE = (100.0, 50.0, 200.0, 350.0)
+
+
+def test_a_sharp_picture_of_one_whole_person_is_good_and_says_where_the_person_is() -> None:
+    assert judge(SHARP, [WHOLE, (0.0, 0.0, 20.0, 60.0)]) == Judgement((100, 50, 200, 350), ())
+
+
+@pytest.mark.parametrize(
+    ("boxes", "fault"),
+    [
+        ([], "no person is found"),
+        ([WHOLE, (210.0, 60.0, 290.0, 340.0)], "2 people are in it; cut out one"),
+        ([(10.0, 10.0, 30.0, 60.0)], "too small, 50 pixels high; 64 are needed"),
+        ([(50.0, 50.0, 250.0, 250.0)], "a part of a person"),
+    ],
+)
+def test_what_is_wrong_with_a_picture_is_said(boxes: list[tuple[float, ...]], fault: str) -> None:
+    (said,) = judge(SHARP, boxes).faults
+    assert fault in said
+
+
+def test_a_blurred_picture_is_recognised_however_much_contrast_it_has() -> None:
+    for contrast in (1.0, 0.2):
+        faint = np.asarray(128 + contrast * (SHARP.astype(np.float64) - 128), np.uint8)
+        assert judge(faint, [WHOLE]).faults == ()
+        assert judge(np.asarray(cv2.GaussianBlur(faint, (0, 0), 9), np.uint8), [WHOLE]).faults == ("it is blurred",)

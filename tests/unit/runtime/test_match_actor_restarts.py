@@ -24,7 +24,7 @@ from pipeline.core.errors import LedgerChangedError
 from pipeline.ledger import Ledger, LedgerReader
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.verification import faults_of
-from pipeline.runtime import match_actor
+from pipeline.runtime import match_actor, reducer
 from pipeline.runtime.deliveries import Acknowledgement, Deliveries
 from pipeline.telemetry.match_report import MatchReport
 
@@ -79,14 +79,32 @@ def test_however_often_it_dies_the_result_is_that_of_an_undisturbed_run(
     assert list(dict.fromkeys(texts_of(sinks[1].records))) == list(dict.fromkeys(texts_of(sinks[0].records)))
 
 
-def test_a_snapshot_takes_the_place_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "MIN_JOURNAL_BYTES", 0)
+@pytest.mark.parametrize("limit", ["MIN_JOURNAL_BYTES", "REPLAY_S"])
+def test_a_snapshot_takes_the_place_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(reducer, "WORK_PER_SNAPSHOT", 0.0)
+    monkeypatch.setattr(ledger_module if limit == "MIN_JOURNAL_BYTES" else reducer, limit, 0)
     embeddings = embeddings_of([("east", 0, 8, 1, [0.0] * 8, [True] * 8, False)])
     reports = []
     for name, deaths in (("one", set()), ("two", {2, 5, 7})):
         (tmp_path / name).mkdir()
         reports.append(asyncio.run(live(MortalActor(tmp_path / name), embeddings, deaths)))
     assert reports[0].digest == reports[1].digest
+
+
+@pytest.mark.parametrize(("replay_s", "has_snapshot"), [(0.0, True), (1e9, False)])
+def test_a_snapshot_is_made_where_the_journal_would_take_long_to_replay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replay_s: float, has_snapshot: bool
+) -> None:
+    monkeypatch.setattr(reducer, "REPLAY_S", replay_s)
+    monkeypatch.setattr(reducer, "WORK_PER_SNAPSHOT", 0.0)
+    mortal = MortalActor(tmp_path)
+    for part in range(8):
+        for camera_id, items in (("east", [see("east", 1, 3.0 * part, 3.0 * part + 2.9, part=part)]), ("west", [])):
+            asyncio.run(mortal.deliver(camera_id, items, 3.0 * part + 3.0, 0.0, None))
+    saved = mortal.actor._ledger.saved()
+    mortal.kill()
+    assert (saved.state is not None) == has_snapshot
+    assert (len(saved.entries) < 2) == has_snapshot
 
 
 def test_the_deletion_of_old_events_does_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,3 +202,42 @@ def test_a_process_that_is_lost_is_asked_no_more_and_does_not_come_back() -> Non
 
     asyncio.run(main())
     assert process.killed == [True]
+
+
+def test_what_one_site_loses_does_not_end_the_watch_of_another() -> None:
+    east, west, shared = Process(), Process(), Process()
+
+    async def main() -> tuple[str, bool]:
+        watch = ProcessWatch(replace(LIMITS, max_restarts=0))
+        watch.add("match of east", "match", east, SHARE, "east")
+        watch.add("match of west", "match", west, SHARE, "west")
+        watch.add("detect", "detect", shared, SHARE)
+        await watch.wait_for_places()
+        of_east, of_west = (asyncio.ensure_future(watch.run(site)) for site in ("east", "west"))
+        await asyncio.sleep(0.1)
+        east.name = "another"
+        with pytest.raises(ProcessLostError) as lost:
+            await asyncio.wait_for(of_east, 5)
+        await asyncio.sleep(0.1)
+        goes_on = not of_west.done()
+        shared.name = "another"
+        with pytest.raises(ProcessLostError, match="detect"):
+            await asyncio.wait_for(of_west, 5)
+        return lost.value.process, goes_on
+
+    assert asyncio.run(main()) == ("match of east", True)
+
+
+def test_every_site_is_told_that_a_shared_process_is_lost() -> None:
+    shared = Process()
+
+    async def main() -> list[object]:
+        watch = ProcessWatch(replace(LIMITS, max_restarts=0))
+        watch.add("detect", "detect", shared, SHARE)
+        await watch.wait_for_places()
+        runs = [asyncio.ensure_future(watch.run(site)) for site in ("east", "west")]
+        await asyncio.sleep(0.1)
+        shared.name = "another"
+        return await asyncio.wait_for(asyncio.gather(*runs, return_exceptions=True), 5)
+
+    assert [str(error).partition(":")[0] for error in asyncio.run(main())] == ["detect", "detect"]

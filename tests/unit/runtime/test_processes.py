@@ -135,6 +135,13 @@ def cameras_on_ray(ray: FakeRay, limits: ProcessLimits, num_cpus: float, num_cam
     return RayProcesses(limits).start_cameras(makers, {"detect": Counter})  # type: ignore[dict-item]
 
 
+def test_the_process_of_a_site_that_is_over_is_ended(ray: FakeRay) -> None:
+    processes = RayProcesses(LIMITS)
+    processes.start("match", Counter, "east")
+    processes.end(processes.start("match", Counter, "west"))
+    assert ray.num_killed == 1
+
+
 SPREAD = {"scheduling_strategy": "SPREAD", "max_concurrency": 1000}
 FOR_EVER = {"max_restarts": -1, "max_task_retries": -1}
 

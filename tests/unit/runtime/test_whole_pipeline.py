@@ -323,12 +323,12 @@ def test_pictures_to_enrol_are_known_before_the_first_frame(tmp_path: Path, capl
     _, report = run(plan)
     assert report is not None
     assert report.num_identities == 0  # known, but nobody was seen
-    assert "enrol.ann: no person is found" not in caplog.text
+    assert "no person is found" not in caplog.text
     nobody = FakeStage(lambda frame: Detections.none(frame.stamp))
     poor = replace(plan, make_detect=lambda: nobody, output_dir=tmp_path / "poor")  # type: ignore[arg-type,return-value]
     poor.output_dir.mkdir()
     run(poor)
-    assert "enrol.ann: no person is found in 3 of 3 pictures (number 1, number 2, number 3" in caplog.text
+    assert "enrol.ann: 3 of 3 pictures, by name, are poor (number 1: no person is found in it" in caplog.text
     bad = replace(plan, make_embed=lambda: FakeStage(lambda _: None), output_dir=tmp_path / "bad")  # type: ignore[arg-type,return-value]
     bad.output_dir.mkdir()
     with pytest.raises(ConfigError, match=r"enrol\.ann: expected pictures that show a person well"):

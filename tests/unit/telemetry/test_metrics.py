@@ -30,6 +30,7 @@ east = CameraStatus(
     frames_processed=30, frames_dropped=3, tracklets=2, people_now=1, lag_s=0.25, left_out={"image": 4}
 )
 metrics.show({"east": east}, MatchStatus(num_sightings=5, num_identities=2, sinks={"kafka": kafka}))
+metrics.show({}, MatchStatus(num_sightings=7), "north")
 text, deadline = "", time.monotonic() + 60
 while "reid_open_tracks" not in text and time.monotonic() < deadline:
     time.sleep(1)
@@ -59,7 +60,7 @@ def test_the_status_of_cameras_and_matcher_reaches_prometheus() -> None:
     for line in reported.stdout.splitlines():
         if match := re.fullmatch(r"ray_(reid_\w+)\{(.*)\} (\S+)", line):
             labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2]))
-            ours = [labels[name] for name in ("camera", "outcome", "reason", "sink") if name in labels]
+            ours = [labels[name] for name in ("site", "camera", "outcome", "reason", "sink") if labels.get(name)]
             found["/".join([match[1], *ours])] = float(match[3])
     expected = {
         "reid_frames_total/east/processed": 30.0,
@@ -72,6 +73,7 @@ def test_the_status_of_cameras_and_matcher_reaches_prometheus() -> None:
         "reid_open_tracks/east": 1.0,
         "reid_frame_age_seconds/east": 0.25,
         "reid_sightings_total": 5.0,
+        "reid_sightings_total/north": 7.0,
         "reid_identities": 2.0,
     }
     assert expected.items() <= found.items(), found

@@ -48,6 +48,7 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
         finish=nothing,
         match_status=match_status,
         watch_processes=nothing,
+        release=nothing,
         has_live=False,
         busy={"detect": [busy, busy]},
         build_camera=nothing,  # type: ignore[arg-type]

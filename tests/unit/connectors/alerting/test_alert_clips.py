@@ -37,7 +37,7 @@ from pipeline.core import (
 from pipeline.core.errors import ConfigError
 from pipeline.core.records.alert import clip_of
 from pipeline.ledger.erasure import erase_stores
-from pipeline.runtime.monitors import Monitors, show_packets
+from pipeline.runtime.cameras.monitors import Monitors, show_packets
 
 TRACK = TrackId("east", 0, 1)
 BOX = np.array([40, 20, 90, 110], np.float32)

@@ -21,8 +21,8 @@ from connectors.sources.video_file import VideoFileSource
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger.erasure import erase_stores
+from pipeline.runtime.cameras.monitors import Monitors, show_packets
 from pipeline.runtime.disk_budget import DiskBudget
-from pipeline.runtime.monitors import Monitors, show_packets
 
 TRACK = TrackId("east", 0, 1)
 

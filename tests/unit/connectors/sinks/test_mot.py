@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from factories import make_path, make_sighting
 
+from connectors.sinks import mot
 from connectors.sinks.mot import MotSink
 from pipeline.core import Correction, CorrectionKind, Record, Sighting, TrackId, TrackPart, TrackPath
 from pipeline.core.errors import ConfigError, ConnectorError
@@ -194,6 +195,41 @@ def test_a_sink_continues_at_the_mark_of_one_that_was_killed(tmp_path: Path):
     sink.close()
     assert texts(tmp_path / "died") == texts(tmp_path / "whole")
     assert not list((tmp_path / "died/mot").glob(".spool*"))
+
+
+def test_boxes_outlive_starts_that_end_before_they_are_taken_up(tmp_path: Path):
+    sink = make_sink(tmp_path)
+    sink.write([make_sighting(1, ONE, path=make_path(length=3))])
+    mark = sink.mark()
+    die(sink)
+    for _ in range(2):
+        die(make_sink(tmp_path))
+        (tmp_path / "mot/.spool/who.jsonl").write_bytes(b"")  # as a full disk leaves it
+    sink = make_sink(tmp_path)
+    sink.rewind(mark)
+    sink.close()
+    assert ids(texts(tmp_path)["east"].splitlines()) == [(1, 1), (2, 1), (3, 1)]
+    assert not list((tmp_path / "mot").glob(".spool*"))
+
+
+def test_boxes_that_could_not_be_written_at_the_end_stay_for_the_run_that_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise ConnectorError("east.txt: expected to write it, got No space left on device; check space and rights")
+
+    sink = make_sink(tmp_path)
+    sink.write([make_sighting(1, ONE, path=make_path(length=3))])
+    mark = sink.mark()
+    with monkeypatch.context() as patch:
+        patch.setattr(mot, "write_mot_text", full)
+        with pytest.raises(ConnectorError):
+            sink.close()
+        sink.close()
+    sink = make_sink(tmp_path)
+    sink.rewind(mark)
+    sink.close()
+    assert ids(texts(tmp_path)["east"].splitlines()) == [(1, 1), (2, 1), (3, 1)]
 
 
 def test_a_camera_that_first_saw_a_person_after_the_mark_keeps_no_box_of_then(tmp_path: Path):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import jsonschema
 import numpy as np
 import pytest
@@ -148,6 +149,20 @@ def test_the_arrays_of_a_training_set_are_consistent(rendered: Path) -> None:
         assert (world["box_person"] // 1000 == 1).all()
         assert world["attributes"].shape == (len(world["person_id"]), len(NAMES))
         assert ((world["visibility"] >= 0) & (world["visibility"] <= 1)).all()
+
+
+def test_a_mask_covers_the_person_of_its_crop_and_nothing_around() -> None:
+    made = shard(SPEC.scenario(0), seconds=1.0, number=0)
+    assert len(made["mask_offset"]) == len(made["crop_offset"])
+    for row, box in enumerate(made["crop_box"]):
+        start, stop = made["mask_offset"][row : row + 2]
+        mask = cv2.imdecode(made["mask_png"][start:stop], cv2.IMREAD_GRAYSCALE) > 0
+        left, top, right, bottom = made["crop_xyxy"][row]
+        assert mask.shape == (bottom - top, right - left)
+        # The box of what is white is that of the visible part of the person.
+        down, across = np.nonzero(mask)
+        found = [left + across.min(), top + down.min(), left + across.max() + 1, top + down.max() + 1]
+        np.testing.assert_array_equal(found, made["visible_xyxy"][box])
 
 
 def test_an_interrupted_set_resumes_where_it_stopped(rendered: Path, tmp_path: Path) -> None:

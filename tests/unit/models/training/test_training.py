@@ -116,7 +116,7 @@ def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) ->
     world = World(data / "worlds" / "0000.npz")
     boxes = world.read("box_frame", "full_xyxy")
     hits = people = 0
-    for number, jpeg in enumerate(world.jpegs("frame")):
+    for number, jpeg in enumerate(world.encoded("frame")):
         frame = Frame(FrameStamp("east", number, 0.0), np.ascontiguousarray(world.decode(jpeg)[..., ::-1]))
         (found,) = detector.detect([letterbox(frame, (96, 128))])
         truth = boxes["full_xyxy"][boxes["box_frame"] == number]

@@ -1,0 +1,1 @@
+"""The sites of a job, from their checks to their last word."""
