@@ -108,7 +108,11 @@ class AppState:
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
         self.live_view = LiveView(
-            self.pictures, self.ledger_view.persons_of, self.ledger_view.was_erased, EditedShapes(self.edits_path)
+            self.pictures,
+            self.ledger_view.persons_of,
+            self.ledger_view.was_erased,
+            EditedShapes(self.edits_path),
+            lambda camera_id, box_xyxy: self.site_file.site().place(camera_id, box_xyxy),
         )
 
     def submit(self, command: CorrectionCommand) -> int:

@@ -12,6 +12,7 @@ from connectors.console.camera.message import pack, unpack
 from connectors.console.camera.monitor import UNWATCHED, WATCHED
 from connectors.console.site_editing.edited_shapes import EditedShapes
 from connectors.console.store.pictures import Clip, Picture, PictureStore, Rectangle
+from connectors.console.store.site import Place
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
 
@@ -34,6 +35,7 @@ class _Viewer:
     """A browser that watches some cameras."""
 
     cameras: frozenset[str]
+    has_pictures: bool = True
     newest: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -46,6 +48,7 @@ class LiveView:
         persons_of: Returns the person of each track that has one.
         was_erased: Returns whether a part of a track was erased.
         edited: Zones and lines that replace those of the cameras' start.
+        place: Returns where on the ground somebody stands whom a camera sees in a box, pixels; None if it is not known.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class LiveView:
         persons_of: Callable[[Sequence[str]], Mapping[str, int]],
         was_erased: Callable[[TrackPart], bool],
         edited: EditedShapes,
+        place: Callable[[str, Sequence[float]], Place | None],
     ) -> None:
+        self._place = place
         self._edited = edited
         self._pictures = pictures
         self._was_erased = was_erased
@@ -92,9 +97,9 @@ class LiveView:
             if self._feeds.get(camera_id) is feed:
                 del self._feeds[camera_id]
 
-    async def view(self, socket: WebSocket, cameras: frozenset[str]) -> None:
-        """Send pictures of these cameras until the viewer disconnects."""
-        viewer = _Viewer(cameras)
+    async def view(self, socket: WebSocket, cameras: frozenset[str], *, has_pictures: bool = True) -> None:
+        """Send pictures of these cameras, or only who is where in them, until the viewer disconnects."""
+        viewer = _Viewer(cameras, has_pictures)
         self._viewers.add(viewer)
         self._count(cameras, 1)
         sending = asyncio.create_task(_send_newest(socket, viewer))
@@ -140,11 +145,17 @@ class LiveView:
         persons = self._persons_of([str(track) for track, *_ in people])
         frame_hw = tuple(int(side) for side in header["frame_hw"])
         edited = self._edited.of(camera_id, frame_hw) if len(frame_hw) == 2 and min(frame_hw) > 0 else None
+        sides_px = (frame_hw[1], frame_hw[0]) * 2 if len(frame_hw) == 2 else (0, 0, 0, 0)
         shown = {
             "camera": camera_id,
             **{name: float(header[name]) for name in ("index", "captured_at", "shown_at")},
             "people": [
-                {"track": str(track), "person": persons.get(str(track)), "box": [float(side) for side in box]}
+                {
+                    "track": str(track),
+                    "person": persons.get(str(track)),
+                    "box": [float(side) for side in box],
+                    "place": self._place(camera_id, [float(a) * b for a, b in zip(box, sides_px, strict=True)]),
+                }
                 for track, *box in people
             ],
             "shapes": [
@@ -153,9 +164,9 @@ class LiveView:
             ],
             "frame_hw": frame_hw,
         }
-        message = pack(shown, jpeg)
+        message, without = pack(shown, jpeg), pack(shown, b"")
         for viewer in viewers:
-            viewer.newest[camera_id] = message
+            viewer.newest[camera_id] = message if viewer.has_pictures else without
             viewer.changed.set()
 
 

@@ -27,7 +27,7 @@ DECIDING = (
     "alerting",
 )
 """Top keys of what decides who is who, and what is worth an alert."""
-ELSEWHERE = {"site.footage", "site.truth"}
+ELSEWHERE = {"site.footage", "site.truth", "site.camera_folders"}
 """Keys below them that say what is read, and not how: a run may be continued with later recordings. So does
 ``site.cameras``, but for the detectors there."""
 OF_THE_MACHINE = {"device", "output_dir", "threads", "weights_dir"}

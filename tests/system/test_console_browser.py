@@ -36,6 +36,7 @@ SIMILAR = "people/similar"
 PAGES = (
     "live",
     "alerts",
+    "floor",
     RECORDINGS,
     "people",
     "site",

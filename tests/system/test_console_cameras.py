@@ -29,7 +29,8 @@ def test_a_camera_is_tried_and_added_to_a_run_that_goes_on(clip: Path, tmp_path:
     with RtspServer(media) as server:
         url = server.url("film.mp4", endless=True)
         words = [f"weights_dir={shared / 'models'}", f"output_dir={out}", f"site.cameras={{east: {camera(url)}}}"]
-        run = start([*PUBLIC, *words, "runtime=inline", "sink=[jsonl,console]", f"sink.console.port={port}"])
+        words += ["runtime=inline", "sink=[jsonl,console]", f"sink.console.port={port}"]
+        run = start([*PUBLIC, *words])
         try:
             wait_for(lambda: read_cameras(out) == {"east"}, 240)
             with chromium() as browser, opened(browser, f"http://127.0.0.1:{port}/") as page:
@@ -56,10 +57,17 @@ def test_a_camera_is_tried_and_added_to_a_run_that_goes_on(clip: Path, tmp_path:
                 page.wait_for_selector('[data-camera=yard] >> text="removed"')
                 wait_for(lambda: read_cameras(out) == {"east"}, 60)
                 page.locator(".toast").get_by_role("button", name="Undo").last.click()
+                page.wait_for_selector('[data-key="drop yard"]')
                 wait_for(lambda: read_cameras(out) == {"east", "yard"}, 60)
                 assert SECRET not in page.content()
         finally:
             finished = interrupt(run)
+        (out / "status.json").unlink()
+        anew = start([*PUBLIC, *words])  # it begins anew, with the camera that was kept
+        try:
+            wait_for(lambda: read_cameras(out) == {"east", "yard"}, 120)
+        finally:
+            interrupt(anew)
     assert finished.code == 0, finished.err
     assert SECRET not in finished.out + finished.err
     leaks = {path.parent.name for path in out.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()}

@@ -29,8 +29,8 @@ USER = "ann"
 PERSON = "person"
 """Stands for the page of the first person."""
 PAGES = (
-    *("live", "alerts", "recordings", "people", PERSON, "review", "review/audit", "counts", "health"),
-    *("privacy", "site", "accounts", "api"),
+    *("live", "alerts", "floor", "recordings", "people", PERSON, "watchlist", "review", "review/audit"),
+    *("counts", "health", "privacy", "site", "accounts", "api"),
 )
 DIALOGS: dict[str, tuple[str, ...]] = {
     "mute": ("alerts", '[data-key^="mute "]'),
@@ -39,6 +39,8 @@ DIALOGS: dict[str, tuple[str, ...]] = {
     "play": (PERSON, '[data-key="play"]'),
     "merge": (PERSON, '[data-key="merge"]'),
     "watch-list": (PERSON, '[data-key="name"]'),
+    "enrol": ("watchlist", '[data-key="enrol"]'),
+    "camera": ("site", '[data-key="new camera"]'),
     "erase": (PERSON, '[data-key="erase"]'),
     "why": (PERSON, '[data-key^="why "]'),
     "user": ("accounts", ".head button.main"),

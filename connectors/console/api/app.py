@@ -31,6 +31,7 @@ from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
 from connectors.console.site_editing.camera_routes import CameraRoutes
 from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
+from connectors.console.walks.routes import WalkRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
 
@@ -92,6 +93,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         CameraRoutes(state),
         FloorPlanRoutes(state),
         WatchlistRoutes(state),
+        WalkRoutes(state.ledger_view, state.site_file, state.notes),
         live,
         *(() if oidc is None else (oidc,)),
         PageFiles(),

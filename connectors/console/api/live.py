@@ -103,7 +103,10 @@ class LiveRoutes:
         await self._state.live_view.feed(socket, camera_id)
 
     async def live(self, socket: WebSocket) -> None:
-        """Send live pictures of the cameras in ``?cameras=``, a JSON array; of all cameras without it."""
+        """Send live pictures of the cameras in ``?cameras=``, a JSON array; of all cameras without it.
+
+        With ``?pictures=no`` no pictures follow, only who is where in them.
+        """
         visitor = await self._visitor(socket)
         if visitor is None:
             return
@@ -117,7 +120,8 @@ class LiveRoutes:
         await asyncio.to_thread(self._state.notes.audit_look, visitor.user.name, "live pictures", sorted(cameras))
         watch = asyncio.create_task(self._end_without_permission(socket, visitor))
         try:
-            await self._state.live_view.view(socket, cameras)
+            has_pictures = socket.query_params.get("pictures") != "no"
+            await self._state.live_view.view(socket, cameras, has_pictures=has_pictures)
         finally:
             await _ended(watch)
 

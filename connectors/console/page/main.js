@@ -10,6 +10,7 @@ import { ROLES } from "./words.js";
 import * as accounts from "./accounts.js";
 import * as alerts from "./alerts.js";
 import * as counts from "./counts.js";
+import * as floor from "./floor.js";
 import * as health from "./health.js";
 import * as live from "./live.js";
 import * as people from "./people.js";
@@ -25,6 +26,7 @@ import * as watchlist from "./watchlist.js";
 const PAGES = [
   { name: "live", title: t("Live"), module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
   { name: "alerts", title: t("Alerts"), module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
+  { name: "floor", title: t("Floor plan"), module: floor, icon: "M3 4h18v16H3zM3 12h7M14 4v6M14 14v6" },
   { name: "recordings", title: t("Recordings"), module: recordings, icon: "M3 5h18v14H3zM10 9l5 3-5 3z" },
   { name: "people", title: t("People"), module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
   { name: "watchlist", title: t("Watch-list"), module: watchlist, icon: "M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z" },

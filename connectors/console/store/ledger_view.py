@@ -1,7 +1,7 @@
 """The ledger as the page shows it: people, sightings and alerts after all corrections. Read only."""
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,31 @@ class LedgerView:
                 for spans in self._recent.newest()
             )
             return list(islice(filter(None, tracks), num))
+
+    def tracks_between(self, cameras: Set[str], since: float, until: float) -> Iterator[list[tuple[Span, int]]]:
+        """Yield the parts of each of the newest tracks of some cameras that was seen at some time, the newest first.
+
+        With each part comes its person; parts that were erased are left out, and tracks without any other.
+        """
+        with self._lock:
+            self.follow()
+            people = self._reader.people()
+            for spans in self._recent.newest():
+                if spans[0].part.track_id.camera_id not in cameras or spans[0].first_at > until:
+                    continue
+                known = [(span, people.person_of(span.part)) for span in spans if span.last_at >= since]
+                known = [(span, person_id) for span, person_id in known if person_id != NOBODY]
+                if known:
+                    yield known
+
+    def extent_of_tracks(self, cameras: Set[str]) -> tuple[float, float] | None:
+        """Return from when to when the newest tracks of some cameras were seen, Unix seconds; None if none was."""
+        with self._lock:
+            self.follow()
+            found = [spans for spans in self._recent.newest() if spans[0].part.track_id.camera_id in cameras]
+        if not found:
+            return None
+        return min(spans[0].first_at for spans in found), max(spans[-1].last_at for spans in found)
 
     def newest_parts_of(self, person_ids: Collection[int]) -> dict[int, list[TrackPart]]:
         """Return the parts of tracks that showed each of some people last, the newest first."""

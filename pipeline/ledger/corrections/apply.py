@@ -220,7 +220,12 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
 
-    return CommandHost(lambda people: people.numbers.upcoming, apply, erase, call, is_at_rest=True)
+    def next_person_id(people: People) -> int:
+        # People who were enrolled at the start of a run have numbers, and no event until they are seen.
+        entries = [each for each in reader.audit() if (each.by, each.action) == ("configuration", "enrol")]
+        return max(people.numbers.upcoming, *(1 + int(each.subject.split()[-1]) for each in entries), 0)
+
+    return CommandHost(next_person_id, apply, erase, call, is_at_rest=True)
 
 
 def _finish(coroutine: Coroutine[Any, Any, None]) -> None:

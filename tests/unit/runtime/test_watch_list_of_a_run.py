@@ -279,3 +279,14 @@ def test_after_the_end_a_person_is_enrolled_for_the_run_that_continues(tmp_path:
         await actor.deliver("east", [see("east", 2, 50.0, 51.0, person=2)], inf, 0.0)
 
     assert [each[0] for each in raised(run(tmp_path, work))] == [2]
+
+
+def test_after_the_end_nobody_gets_the_number_of_one_who_was_enrolled_at_the_start_and_not_seen(tmp_path: Path) -> None:
+    async def main() -> None:
+        actor = make_actor(tmp_path, camera_ids=["east"])
+        for number in (1, 2):
+            await actor.enrol(number, see(ENROLLED, number, -1e9, -1e9 + 1, person=number))
+        await end(actor, "east")
+
+    asyncio.run(main())
+    assert outcome(tmp_path, enrol(tmp_path, pictures(4))) == "named: 3"

@@ -1,0 +1,1 @@
+"""The floor plan page: where people stand on the ground, live and at any moment before."""
