@@ -207,14 +207,19 @@ def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, p
                     duration(4.25), duration(172800), percent(0.125, 1), eventTime(90.5), parseTime(eventTime(90.5)),
                     ...[1, 0].map((count) => tn("{count} sighting", "{count} sightings", count)),
                     t("Person {person}", { person: 12345 }),
-                    told("Somebody leaves 'door'."), told("not 7: no transit from a to b"),
+                    told("Somebody leaves 'door'."), told("not 7: cannot walk from a to b in 2.5 s"),
                     told("no such sentence"), told("constructor"),
                 ];
             }"""
         )
         assert written == [
             *("4,3 s", "2 Tage", "12,5 %", "01:30,5", 90.5, "1 Sichtung", "0 Sichtungen", "Person 12345"),
-            *("Jemand verlässt 'door'.", "nicht 7: kein Weg von a nach b", "no such sentence", "constructor"),
+            *(
+                "Jemand verlässt 'door'.",
+                "nicht 7: kann in 2,5 s nicht von a nach b gehen",
+                "no such sentence",
+                "constructor",
+            ),
         ]
 
 

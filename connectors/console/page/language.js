@@ -11,6 +11,7 @@ const ENGLISH = { direction: "ltr", texts: {}, server: {} };
 const catalogue = language === "en" ? ENGLISH : await (await fetch(`/page/languages/${language}.json`)).json();
 const plurals = new Intl.PluralRules(locale);
 const plain = new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 20 });
+const NUMBER = /^-?\d+(\.\d+)?$/;
 const PLACE = /\{(\w+)\}/;
 // The longest first: a sentence may go on where a shorter one ends.
 const patterns = Object.entries(catalogue.server).filter(([english]) => PLACE.test(english)).sort(([one], [two]) => two.length - one.length).map(([english, text]) => [pattern(english), text]);
@@ -39,14 +40,20 @@ export function tx(text, values) {
   return (catalogue.texts[text] ?? text).split(PLACE).map((part, index) => (index % 2 ? shown(values[part]) : part));
 }
 
-// What the server wrote. A sentence that the catalogue does not know stays English. What stands at {reason} is one too.
+// What the server wrote. A sentence that the catalogue does not know stays English. What stands at {reason} is one too; numbers are
+// written as in the language.
 export function told(english) {
   if (Object.hasOwn(catalogue.server, english)) return catalogue.server[english];
   for (const [matches, text] of patterns) {
     const found = matches.exec(english)?.groups;
-    if (found) return filled(text, found.reason ? { ...found, reason: told(found.reason) } : found);
+    if (found) return filled(text, Object.fromEntries(Object.entries(found).map(([name, value]) => [name, valueOf(name, value)])));
   }
   return english;
+}
+
+function valueOf(name, english) {
+  if (name === "reason") return told(english);
+  return NUMBER.test(english) ? Number(english) : english;
 }
 
 function filled(text, values) {
@@ -60,7 +67,7 @@ function shown(value) {
 }
 
 function pattern(english) {
-  const parts = english.split(PLACE).map((part, index) => (index % 2 ? `(?<${part}>.+)` : part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  const parts = english.split(PLACE).map((part, index) => (index % 2 ? `(?<${part}>.*)` : part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")));
   return new RegExp(`^${parts.join("")}$`, "s");
 }
 

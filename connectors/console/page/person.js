@@ -8,9 +8,10 @@ import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
 import { play } from "./player.js";
 import { segments, timeline } from "./timeline.js";
-import { CORRECTIONS } from "./words.js";
+import { CORRECTIONS, REASONS } from "./words.js";
 
 const MAX_BEST = 8;
+const REVIEW = "review"; // as which re-clustering signs its corrections
 
 export async function page(root, context, [asked]) {
   const chosen = new Map();
@@ -228,7 +229,7 @@ export async function page(root, context, [asked]) {
       h("thead", {}, h("tr", {}, [t("correction"), t("people"), t("by"), t("reason"), t("when")].map((title) => h("th", {}, title)))),
       h("tbody", {}, person.corrections.slice(0, 40).map((each) => h("tr", {},
         h("td", {}, CORRECTIONS[each.kind] ?? each.kind), h("td", {}, each.person_ids.join(", "), each.num_parts ? ` (${tn("{count} sighting", "{count} sightings", each.num_parts)})` : ""),
-        h("td", {}, author(each.by)), h("td", {}, told(each.reason)), h("td", { className: "num" }, eventTime(each.at))))))),
+        h("td", {}, author(each.by)), h("td", {}, each.by === REVIEW ? told(each.reason) : REASONS[each.reason] ?? each.reason), h("td", { className: "num" }, eventTime(each.at))))))),
     context.may("operator") && mine.length ? h("div", { className: "bar" }, mine.slice(0, 3).map((each) => h("button", { "data-undo": each.number, onclick: () => undo(each.number) },
       t("Undo: {correction} {people}, {time}", { correction: CORRECTIONS[each.kind] ?? each.kind, people: each.person_ids.join(", "), time: wallClock(each.at) })))) : null);
   }
@@ -240,9 +241,8 @@ export async function page(root, context, [asked]) {
   await refresh();
 }
 
-// Who made a correction; re-clustering signs as "review".
 function author(by) {
-  return by === "review" ? t("the pipeline") : by;
+  return by === REVIEW ? t("the pipeline") : by;
 }
 
 function searchAddress({ track, part }) {
