@@ -40,8 +40,8 @@ export function tx(text, values) {
   return (catalogue.texts[text] ?? text).split(PLACE).map((part, index) => (index % 2 ? shown(values[part]) : part));
 }
 
-// What the server wrote. A sentence that the catalogue does not know stays English. What stands at {reason} is one too; numbers are
-// written as in the language.
+// What the server wrote. A sentence that the catalogue does not know stays English. What stands at {reason} is one too, and
+// numbers are written as in the language.
 export function told(english) {
   if (Object.hasOwn(catalogue.server, english)) return catalogue.server[english];
   for (const [matches, text] of patterns) {

@@ -118,9 +118,13 @@ def test_a_translation_has_the_places_of_its_text(path: Path) -> None:
     wrong = []
     for text, translation in [*read["texts"].items(), *read["server"].items()]:
         forms = translation.values() if isinstance(translation, dict) else [translation]
-        wrong += [form for form in forms if places(form) - places(text) or not form.strip()]
-        if text in read["texts"] and not isinstance(translation, dict):
-            wrong += [translation] if places(translation) != places(text) else []
+        # A form for one may leave its number out; what the server says may hold more than a reader needs.
+        is_free = isinstance(translation, dict) or text not in read["texts"]
+        if not all(
+            form.strip() and (places(form) <= places(text) if is_free else places(form) == places(text))
+            for form in forms
+        ):
+            wrong.append(text)
     assert wrong == []
 
 
