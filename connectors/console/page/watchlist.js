@@ -21,8 +21,8 @@ export async function page(root, context) {
   async function refresh() {
     found = await get("watchlist");
     const { info, warning, critical } = found.told;
-    const sent = Object.entries({ critical, warning, info }).map(([severity, sinks]) => t("{severity} to {sinks}", { severity: SEVERITIES[severity], sinks: sinks.join(", ") || t("no other sink") }));
-    put(who, t("An alert follows when a camera sees one of them. It is shown on this page, and sent: {sent}.", { sent: sent.join("; ") }));
+    const sent = Object.entries({ critical, warning, info }).filter(([, sinks]) => sinks.length).map(([severity, sinks]) => t("{severity} to {sinks}", { severity: SEVERITIES[severity], sinks: sinks.join(", ") }));
+    put(who, sent.length ? t("An alert follows when a camera sees one of them. It is shown on this page, and sent: {sent}.", { sent: sent.join("; ") }) : t("An alert follows when a camera sees one of them. It is shown on this page alone."));
     put(rows, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, t("Nobody is on the watch-list.")));
   }
 
