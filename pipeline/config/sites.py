@@ -10,7 +10,7 @@ from pipeline.config.overrides import quoted, read_overrides
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ReidError
 
-OF_THE_JOB = ("output_dir", "resume", "runtime", "log", "site_name", "sites")
+OF_THE_JOB = ("output_dir", "resume", "runtime", "log", "sites")
 """Keys of the job: one site cannot have its own value."""
 
 _NAME = re.compile(r"\w[\w-]*")
@@ -56,6 +56,8 @@ def _words_of_sites(words: Sequence[str]) -> tuple[list[str], dict[str, list[str
         elif "=" in word and (match := _OF_SITE.fullmatch(word)) is not None:
             name, rest = match["name"], match["rest"]
             key = rest[1:].partition("=")[0]
+            if rest.startswith(".site_name"):
+                raise ConfigError(f"sites.{name}.site_name: is {name}; leave it out, or write sites.NAME for another")
             if rest.startswith(".") and key.partition(".")[0] in OF_THE_JOB:
                 raise ConfigError(f"sites.{name}.{key}: is one for the whole job; write {key}=…")
             own = f"site{rest}" if rest.startswith("=") else f"{match['sign'] or ''}{rest[1:]}"
@@ -65,7 +67,10 @@ def _words_of_sites(words: Sequence[str]) -> tuple[list[str], dict[str, list[str
     for name in [*named, *(chosen or ())]:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"sites: expected names of letters, digits, _ and -, got {name!r}; rename the site")
+    if (named or chosen) and "site_name" in map(_key, common):
+        raise ConfigError("site_name: expected none for all, because each site has its own; leave it out")
     if chosen is None:
+        _check_have_cameras(common, named)
         return common, named
     if "site" in map(_key, common):
         raise ConfigError("site: expected no place for all beside sites=…, because each of them is one; leave it out")
@@ -76,6 +81,20 @@ def _words_of_sites(words: Sequence[str]) -> tuple[list[str], dict[str, list[str
         name: of_site if any(_key(word) == "site" for word in of_site) else [f"site={chosen[name]}", *of_site]
         for name, of_site in own_words.items()
     }
+
+
+def _check_have_cameras(common: Sequence[str], named: Mapping[str, Sequence[str]]) -> None:
+    """Raise ``ConfigError`` if a site is given neither a place nor cameras: its name may be a misspelt one."""
+    given = ("site", "site.cameras")
+    if any(_key(word) in given for word in common):
+        return
+    for name, words in named.items():
+        if not any(_key(word).startswith(given) for word in words):
+            others = ", ".join(other for other in named if other != name) or "none"
+            raise ConfigError(
+                f"sites.{name}: expected a place or cameras, got neither; write sites.{name}=PLACE or "
+                f"sites.{name}.site.cameras={{…}}, or correct the name (others here: {others})"
+            )
 
 
 def _chosen(word: str) -> dict[str, str]:
@@ -105,9 +124,10 @@ def _check_places(sites: Mapping[str, PipelineConfig]) -> None:
         for key, value, where in _places(config):
             other = taken.setdefault((key, (value, where)), name)
             if other != name:
+                sign = "/" if key.endswith(("output_dir", "mqtt.topic")) else "."
                 raise ConfigError(
                     f"{key}: expected another one for each site, got {value} for {other} and {name}; write "
-                    f"'{key}={value}.${{site_name}}', or set sites.{name}.{key}"
+                    f"'{key}={value}{sign}${{site_name}}', or set sites.{name}.{key}"
                 )
 
 
@@ -115,6 +135,9 @@ def _places(config: PipelineConfig) -> Iterator[tuple[str, str, str]]:
     """Yield key and value of what only one run may write or commit to, and the server that it is on."""
     if config.edits is not None:
         yield "edits", config.edits, ""
+    for name, options in config.sink.items():
+        if isinstance(options, Mapping) and options.get("output_dir") is not None:
+            yield f"sink.{name}.output_dir", str(Path(options["output_dir"]).absolute()), ""
     kafka = config.sink.get("kafka") or {}
     for kind, topic in (kafka.get("topics") or {}).items():
         if topic is not None:

@@ -87,9 +87,10 @@ def test_they_play_together_and_the_address_keeps_the_moment(browser: Browser, r
         page.wait_for_selector("[data-camera=west][data-at^='31.']")  # across the end of a piece
         page.get_by_role("button", name="Pause").click()
         page.wait_for_selector(SHOWN)
-        east, west = (page.get_attribute(f"[data-camera={camera}]", "data-at") for camera in ("east", "west"))
-        assert east == west
-        assert seconds_shown(page, "east") == pytest.approx(float(east or "nan"), abs=0.5)
+        at = [page.get_attribute(f"[data-camera={camera}]", "data-at") for camera in ("east", "west")]
+        east, west = (float(each or "nan") for each in at)
+        assert east == pytest.approx(west, abs=0.05), "two players stop within half a picture of each other"
+        assert seconds_shown(page, "east") == pytest.approx(east, abs=0.5)
         assert "at=31." in page.url or "at=32." in page.url
 
 

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from connectors.console.api.permissions import Viewer
 from connectors.console.store.accounts import User
 from connectors.console.store.best_parts import BestParts
-from connectors.console.store.ledger_view import LedgerView
+from connectors.console.store.ledger_view import GOES_ON, LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.recent_events import probability, runner_up
@@ -20,9 +20,6 @@ PersonId = Annotated[int, Path(ge=1, le=2**62)]
 TrackName = Annotated[str, Query(min_length=5, max_length=300)]
 PartNumber = Annotated[int, Query(ge=0, le=2**31)]
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
-
-GOES_ON = "the track goes on"
-"""What the matcher notes on a part that continues a track segment."""
 
 MAX_CANDIDATES = 12
 """Other people listed whom a person may be; more clutter the page with improbable ones."""
@@ -105,7 +102,7 @@ class PeopleRoutes:
         event = self._ledger_view.sighting(which)
         if event is None or not user.sees(which.track_id.camera_id):
             raise HTTPException(404, "there is no such sighting")
-        shown = self._ledger_view.shown(event)
+        shown = self._ledger_view.shown(event, user)
         if shown["runner_up"] is not None and not self._is_visible(shown["runner_up"], user):
             shown["runner_up"] = None
         if shown["gates"] == [GOES_ON]:
@@ -132,7 +129,7 @@ class PeopleRoutes:
             event = self._ledger_view.sighting(TrackPart(part.track_id, number))
             if event is None:
                 return None
-            shown = self._ledger_view.shown(event)
+            shown = self._ledger_view.shown(event, user)
             if shown["gates"] != [GOES_ON]:
                 if shown["runner_up"] is not None and not self._is_visible(shown["runner_up"], user):
                     shown["runner_up"] = None

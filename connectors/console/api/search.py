@@ -1,8 +1,7 @@
 """Routes of search by picture: an uploaded picture, or the picture of a sighting."""
 
-import base64
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -11,32 +10,21 @@ from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.people import PartNumber, TrackName, asked_part, shown_person
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.api.upload import MAX_UPLOAD, decode_upload
+from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
-from connectors.console.camera.best_pictures import encoded
+from connectors.console.search.network_answers import as_text, from_networks
 from connectors.console.search.similarity import SimilarPerson, decoded
 from connectors.console.store.accounts import User
 from pipeline.core import TrackId
-from pipeline.core.errors import ConnectorError, DataError, ReidError
 
 Limit = Annotated[int, Query(ge=1, le=100)]
 
-Result = TypeVar("Result")
 
 MAX_FOUND = 6
 """People in an uploaded picture that are searched for, the largest; more make the search slower."""
 
-QUALITY = 88
-"""JPEG quality of the cut-outs in the answer, in [1, 100]."""
-
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 8, 16
 """Smallest cut-out of a person, pixels; smaller ones are hard to recognise."""
-UPLOADED = {
-    "required": True,
-    "content": {
-        each: {"schema": {"type": "string", "format": "binary"}} for each in ("image/jpeg", "image/png", "image/webp")
-    },
-}
 
 
 class SearchRoutes:
@@ -53,7 +41,7 @@ class SearchRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/search", tags=["search"])
         add = router.add_api_route
-        upload = f"Search for the people in a picture: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+        upload = f"Search for the people in a picture: {ACCEPTED}"
         add("/sighting", self.by_sighting, methods=["GET"], summary="Search for the person of a sighting by picture")
         add("/picture", self.by_picture, methods=["POST"], summary=upload, openapi_extra={"requestBody": UPLOADED})
         return router
@@ -72,13 +60,10 @@ class SearchRoutes:
         return await run_in_threadpool(self._by_picture, user, await request.body(), limit)
 
     def _by_picture(self, user: User, data: bytes, limit: int) -> dict[str, Any]:
-        try:
-            image = decode_upload(data)
-        except DataError as error:
-            raise HTTPException(415, str(error)) from error
+        image = read_upload(data)
         boxes = [
             box
-            for box in self._asked(lambda: self._state.networks.people_in(image))
+            for box in from_networks("search by picture", lambda: self._state.networks.people_in(image))
             if box[2] - box[0] >= MIN_WIDTH_PX and box[3] - box[1] >= MIN_HEIGHT_PX
         ][:MAX_FOUND]
         height, width = image.shape[:2]
@@ -86,14 +71,14 @@ class SearchRoutes:
         crops = [image[top:bottom, left:right] for left, top, right, bottom in boxes] or [image]
         return {
             "is_whole": not boxes,
-            "people": [{"picture": _as_text(crop), **self._ranked(crop, user, limit)} for crop in crops],
+            "people": [{"picture": as_text(crop), **self._ranked(crop, user, limit)} for crop in crops],
         }
 
     def _ranked(
         self, image: NDArray[np.uint8], user: User, limit: int, *, other_than: TrackId | None = None
     ) -> dict[str, Any]:
-        found, num_compared = self._asked(
-            lambda: self._state.similarity.rank(image, user, limit=limit, other_than=other_than)
+        found, num_compared = from_networks(
+            "search by picture", lambda: self._state.similarity.rank(image, user, limit=limit, other_than=other_than)
         )
         return {"num_compared": num_compared, "found": self._shown(found, user)}
 
@@ -108,16 +93,3 @@ class SearchRoutes:
             for each in found
             if each.person_id in people
         ]
-
-    def _asked(self, ask: Callable[[], Result]) -> Result:
-        """Return the networks' answer; 409 if this machine cannot build them."""
-        try:
-            return ask()
-        except ConnectorError:
-            raise
-        except ReidError as error:
-            raise HTTPException(409, f"search by picture needs the networks of the run: {error}") from error
-
-
-def _as_text(image: NDArray[np.uint8]) -> str:
-    return base64.b64encode(encoded(np.ascontiguousarray(image), QUALITY)).decode()

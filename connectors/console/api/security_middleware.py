@@ -14,7 +14,7 @@ MAX_RULES = 600_000
 """Bytes of a request with rules: zones of hundreds of cameras."""
 
 MAX_BODY_AT = {
-    **dict.fromkeys(("/api/search/picture", "/api/watchlist/picture"), MAX_UPLOAD),
+    **dict.fromkeys(("/api/search/picture", "/api/watchlist/picture", "/api/floor-plan"), MAX_UPLOAD),
     **dict.fromkeys(("/api/rules", "/api/rules/check", "/api/rules/try"), MAX_RULES),
 }
 """Paths with a larger limit, bytes."""

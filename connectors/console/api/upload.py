@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+from fastapi import HTTPException
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -22,6 +23,24 @@ MIN_SIDE_PX = 16
 
 SIZE = f"picture: expected at least {MIN_SIDE_PX} pixels a side and {MAX_PIXELS} in all"
 TYPES = ("JPEG", "PNG", "WEBP")
+ACCEPTED = f"JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+"""What a route says that it takes."""
+
+UPLOADED = {
+    "required": True,
+    "content": {
+        each: {"schema": {"type": "string", "format": "binary"}} for each in ("image/jpeg", "image/png", "image/webp")
+    },
+}
+"""Body of a route that takes a picture, for the description of the API."""
+
+
+def read_upload(data: bytes) -> NDArray[np.uint8]:
+    """Return the pixels of the body of a request, as ``decode_upload``; 415 if it is no such picture."""
+    try:
+        return decode_upload(data)
+    except DataError as error:
+        raise HTTPException(415, str(error)) from error
 
 
 def decode_upload(data: bytes) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connectors.console.store.accounts import User
 from connectors.console.store.best_parts import BestParts
-from connectors.console.store.ledger_view import LedgerView
+from connectors.console.store.ledger_view import LedgerView, noted
 from connectors.console.store.notes import Label, NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.recent_events import probability, runner_up
@@ -28,7 +28,7 @@ class Question:
         first: The part with the best picture of the uncertain track.
         second: The part with the best picture of the person it may show.
         probability: Probability that the pipeline gave to "same", in [0, 1].
-        gates: What the matcher noted on the decision.
+        gates: What the matcher noted on the decision, as far as the user may see it.
     """
 
     first: TrackPart
@@ -75,7 +75,7 @@ class ReviewQueue:
         best = BestParts(self._ledger_view, self._pictures, user, {candidate for _, _, candidate in asked})
         found: dict[frozenset[TrackId], Question] = {}
         for event, owner, candidate in asked:
-            question = None if NOBODY in (owner, candidate) else _question(event, candidate, best)
+            question = None if NOBODY in (owner, candidate) else _question(event, candidate, best, user)
             if question is None:
                 continue
             pair = frozenset((question.first.track_id, question.second.track_id))
@@ -125,16 +125,14 @@ class ReviewQueue:
         return (NOBODY, NOBODY) if candidate == owner else (owner, candidate)
 
 
-def _question(event: Event, candidate: int, best: BestParts) -> Question | None:
+def _question(event: Event, candidate: int, best: BestParts, user: User) -> Question | None:
     """Return the question of an uncertain sighting; None if a picture is missing."""
     assert event.part is not None
     first = best.of_track(event.part.track_id)
     second = None if first is None else best.of_person(candidate, other_than=event.part.track_id)
     if first is None or second is None:
         return None
-    gates = event.body["gates"]
-    assert isinstance(gates, list)
-    return Question(first, second, probability_of_same(event), gates)
+    return Question(first, second, probability_of_same(event), noted(event, user))
 
 
 def probability_of_same(event: Event) -> float:

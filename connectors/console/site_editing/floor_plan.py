@@ -86,12 +86,14 @@ class FloorPlanFile:
         """State how far two points of the picture, pixels, are from each other.
 
         Raises:
-            DataError: If there is no plan, or they are too near to each other.
+            DataError: If there is no plan, or they are not on it or too near to each other.
         """
         with self._writing:
             plan = self.plan()
             if plan is None:
                 raise DataError("floor plan: expected one, got none; upload it first")
+            if not all(0 <= x <= plan.width and 0 <= y <= plan.height for x, y in (one, two)):
+                raise DataError(f"points: expected both on the plan of {plan.width}x{plan.height}; set them again")
             apart_px = hypot(two[0] - one[0], two[1] - one[1])
             if apart_px < MIN_APART_PX:
                 raise DataError(

@@ -8,8 +8,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.permissions import Administrator, Viewer
-from connectors.console.api.search import UPLOADED
-from connectors.console.api.upload import MAX_UPLOAD, decode_upload
+from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.site_editing.floor_plan import FloorPlanFile
 from connectors.console.store.accounts import User
@@ -41,7 +40,7 @@ class FloorPlanRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/floor-plan", tags=["floor plan"])
         add = router.add_api_route
-        upload = f"Upload the floor plan: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+        upload = f"Upload the floor plan: {ACCEPTED}"
         add("", self.plan, methods=["GET"], summary="Get the size and the scale of the floor plan")
         add("", self.put, methods=["POST"], summary=upload, openapi_extra={"requestBody": UPLOADED})
         add("", self.drop, methods=["DELETE"], summary="Delete the floor plan")
@@ -69,10 +68,7 @@ class FloorPlanRoutes:
         return await run_in_threadpool(self._put, user, await request.body())
 
     def _put(self, user: User, data: bytes) -> dict[str, Any]:
-        try:
-            plan = self._file().put(decode_upload(data))
-        except DataError as error:
-            raise HTTPException(415, str(error)) from error
+        plan = self._file().put(read_upload(data))
         self._state.notes.audit(user.name, "floor plan", f"uploaded, {plan.width}x{plan.height}")
         return asdict(plan)
 

@@ -162,7 +162,7 @@ class Accounts:
             raise ConfigError(
                 f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
             )
-        if role is not Role.ADMINISTRATOR:
+        if role is not Role.ADMINISTRATOR or cameras is not None:
             self._check_not_last(name)
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
         self._database.change(
@@ -204,7 +204,7 @@ class Accounts:
         """Remove a user and their tokens; return whether there was such a user.
 
         Raises:
-            ConfigError: If the user is the last administrator.
+            ConfigError: If the user is the last administrator of all cameras.
         """
         self._check_not_last(name)
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
@@ -212,10 +212,12 @@ class Accounts:
         return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
 
     def _check_not_last(self, name: str) -> None:
-        """Raise ``ConfigError`` if a user is the only administrator."""
-        local = [user for user in self.users() if not user.is_external]
+        """Raise ``ConfigError`` if a user is the only administrator of all cameras: nobody could name another."""
+        local = [user for user in self.users() if not user.is_external and user.cameras is None]
         if [user.name for user in local if user.role is Role.ADMINISTRATOR] == [name]:
-            raise ConfigError(f"{name}: expected another administrator to remain, got none; add one first")
+            raise ConfigError(
+                f"{name}: expected another administrator of all cameras to remain, got none; add one first"
+            )
 
     def users(self) -> list[User]:
         """Return all users, sorted by name."""

@@ -34,6 +34,9 @@ NUM_PARTS = 200
 MAX_VIEWS = 8
 """Sets of cameras for which the people are kept in memory, for users who may see some only. More take more memory."""
 
+GOES_ON = "the track goes on"
+"""What the matcher notes on a part that continues a track segment."""
+
 MIN_PLACES = 3
 """Places that a camera's ground area needs: a convex hull has at least three corners."""
 
@@ -123,7 +126,7 @@ class LedgerView:
 
     def sightings_of(self, person_id: int, user: User) -> list[dict[str, Any]]:
         """Return the sightings of a person that a user may see, in order of time."""
-        return [self.shown(event) for event in self.events_of(person_id) if user.sees(event.camera_id or "")]
+        return [self.shown(event, user) for event in self.events_of(person_id) if user.sees(event.camera_id or "")]
 
     def events_of(self, person_id: int) -> list[Event]:
         """Return the sightings of a person, in order of time."""
@@ -143,8 +146,8 @@ class LedgerView:
             found = [self._reader.sighting(part) for part in parts]
         return sum(event is not None and not event.is_erased for event in found)
 
-    def shown(self, event: Event) -> dict[str, Any]:
-        """Return a sighting as a JSON object for the page."""
+    def shown(self, event: Event, user: User) -> dict[str, Any]:
+        """Return a sighting as a JSON object for a user's page."""
         assert event.part is not None
         other = runner_up(event)
         return {
@@ -158,7 +161,7 @@ class LedgerView:
             "person_then": event.person_id,
             "probability": probability(event),
             "runner_up": None if other is None else self.current_id(other),
-            "gates": event.body["gates"],
+            "gates": noted(event, user),
             "evidence": event.body.get("evidence") or None,
             "place": self._site.site().place(event.camera_id or "", event.body["box_xyxy"]),
         }
@@ -378,6 +381,16 @@ class LedgerView:
         """Close the ledger."""
         with self._lock:
             self._reader.close()
+
+
+def noted(event: Event, user: User) -> list[str]:
+    """Return what the matcher noted on a decision, for a user.
+
+    Notes name who else it may have been, and how far from which camera. Who may not see all cameras gets none of these.
+    """
+    gates = event.body["gates"]
+    assert isinstance(gates, list)
+    return gates if user.cameras is None or gates == [GOES_ON] else []
 
 
 def may_correct(user: User, people: Mapping[int, Person | None]) -> bool:

@@ -1,11 +1,10 @@
 """Routes of the watch-list: enrol people by pictures or by a sighting, change how they are listed, take them off."""
 
-import base64
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Path, Request
@@ -14,16 +13,16 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.api.search import QUALITY, UPLOADED
-from connectors.console.api.upload import MAX_UPLOAD, decode_upload
+from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
+from connectors.console.search.network_answers import QUALITY, as_text, from_networks
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import may_correct
 from connectors.console.watchlist.listed import Listed, told_by
 from connectors.console.watchlist.pictures import Image
 from pipeline.core import CommandKind, CorrectionCommand, Listing, TrackId, TrackPart
-from pipeline.core.errors import ConfigError, ConnectorError, DataError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.core.records.track import ENROLLED
 from pipeline.embedding.enrolment import judge
 
@@ -41,7 +40,6 @@ PersonPath = Annotated[int, Path(ge=1, le=2**62)]
 PicturePath = Annotated[int, Path(ge=0, le=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Reason = Annotated[str, Field(max_length=500)]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,9 @@ class Entry:
     severity: Literal["", "info", "warning", "critical"] = ""
 
     def listing(self) -> Listing:
-        """Return the listing; 422 if it is over already."""
+        """Return the listing; 422 if it is over already, or the name cannot be read."""
+        if not self.name.strip() or not self.name.isprintable():
+            raise HTTPException(422, "name: expected text that can be read, got blanks or signs that are not shown")
         now = time.time()
         if self.expires_at is not None and not now < self.expires_at < now + LONGEST_S:
             raise HTTPException(422, "expires_at: expected a moment to come, within ten years; choose a later day")
@@ -90,7 +90,7 @@ class WatchlistRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/watchlist", tags=["watch-list"])
         add = router.add_api_route
-        judged = f"Judge a picture of a person: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+        judged = f"Judge a picture of a person: {ACCEPTED}"
         taken = "Take a person off the watch-list, and forget the pictures by which they were enrolled"
         add("", self.people, methods=["GET"], summary="List the people on the watch-list, and who is told of them")
         add("", self.enrol, methods=["POST"], status_code=202, summary="Put a person on the watch-list")
@@ -135,7 +135,7 @@ class WatchlistRoutes:
         if images is None:
             raise HTTPException(410, "pictures: expected pictures judged in the last minutes; choose them again")
         track_id = TrackId(ENROLLED, int(time.time()), 1 + secrets.randbelow(2**31))
-        embedding = self._asked(lambda: self._state.networks.enrolment(images, track_id))
+        embedding = from_networks("enrolment by pictures", lambda: self._state.networks.enrolment(images, track_id))
         part = TrackPart(track_id, embedding.part)
         submitted = self._submit(
             user,
@@ -173,26 +173,25 @@ class WatchlistRoutes:
         raise HTTPException(404, "there is no such picture")
 
     def _judge(self, user: User, data: bytes) -> dict[str, Any]:
-        try:
-            image = decode_upload(data)
-        except DataError as error:
-            raise HTTPException(415, str(error)) from error
-        found = judge(image, self._asked(lambda: self._state.networks.people_in(image)))
+        image = read_upload(data)
+        found = judge(image, from_networks("enrolment by pictures", lambda: self._state.networks.people_in(image)))
         self._state.notes.audit(user.name, "watch-list", f"judged a picture: {', '.join(found.faults) or 'good'}")
         if found.box_xyxy is None:
-            return {"upload": None, "picture": _as_text(image), "faults": found.faults, "similar": []}
+            return {"upload": None, "picture": as_text(image), "faults": found.faults, "similar": []}
         left, top, right, bottom = found.box_xyxy
         crop = np.ascontiguousarray(image[top:bottom, left:right])
         return {
             "upload": self._state.uploads.hold(crop, user.name),
-            "picture": _as_text(crop),
+            "picture": as_text(crop),
             "faults": found.faults,
             "similar": self._similar(crop, user),
         }
 
     def _similar(self, crop: Image, user: User) -> list[dict[str, Any]]:
         """Return who in the run looks like the person in a picture, the most probable first."""
-        ranked, _ = self._asked(lambda: self._state.similarity.rank(crop, user, limit=MAX_SIMILAR))
+        ranked, _ = from_networks(
+            "enrolment by pictures", lambda: self._state.similarity.rank(crop, user, limit=MAX_SIMILAR)
+        )
         return [
             {
                 "person": each.person_id,
@@ -248,19 +247,6 @@ class WatchlistRoutes:
         assert submitted is not None
         return {"number": number, "state": submitted.state, "outcome": submitted.outcome}
 
-    def _asked(self, ask: Callable[[], Result]) -> Result:
-        """Return the networks' answer; 409 if this machine cannot build them."""
-        try:
-            return ask()
-        except ConnectorError:
-            raise
-        except ReidError as error:
-            raise HTTPException(409, f"enrolment by pictures needs the networks of the run: {error}") from error
-
     def _check_sees_all(self, user: User) -> None:
         if user.cameras is not None:
             raise HTTPException(403, "who is enrolled by pictures is looked for by all cameras; you may not see all")
-
-
-def _as_text(image: Image) -> str:
-    return base64.b64encode(encoded(np.ascontiguousarray(image), QUALITY)).decode()

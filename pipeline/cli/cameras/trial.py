@@ -10,7 +10,7 @@ from connectors.console.camera.best_pictures import encoded
 from pipeline.cli.cameras.checks import check_source
 from pipeline.config.cameras import plan_cameras, with_cameras
 from pipeline.config.composition import load_written, resolved
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.plugin_contract import blaming, made
 
 WATCH_S = 2.0
@@ -38,8 +38,7 @@ def try_camera(folder: Path, name: str, entry: object) -> tuple[dict[str, Any], 
         entry: As in ``site.cameras``.
 
     Raises:
-        ConfigError: If it cannot be read; one line that says why.
-        SourceLostError: If it breaks off before its first picture.
+        ConfigError: If it cannot be read, or breaks off before its first picture; one line that says why.
     """
     key = f"site.cameras.{name}"
     config = with_cameras(load_written(folder / "config.yaml"), {name: resolved(entry, key)})
@@ -58,6 +57,9 @@ def try_camera(folder: Path, name: str, entry: object) -> tuple[dict[str, Any], 
                 times.append(frame.stamp.captured_at)
                 if len(times) == MAX_FRAMES:
                     break
+    except SourceLostError as error:
+        if image is None:  # else it broke off later, and the rate tells
+            raise ConfigError(str(error)) from error
     finally:
         timer.cancel()
         source.close()

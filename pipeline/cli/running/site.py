@@ -109,7 +109,8 @@ class SiteRun:
             if self.plan.resume:
                 return
             if (aside := set_aside(self._folder / "ledger.sqlite")) is not None:
-                logger.info("the ledger of an earlier run is now %s; resume=true would continue it", aside.name)
+                name = aside.name
+                logger.info("%sthe ledger of an earlier run is now %s; resume=true would continue it", self._said, name)
             if count := CameraBook(self._folder).delete():
                 logger.info("%d camera commands of the earlier run are deleted; they do not concern this one", count)
 

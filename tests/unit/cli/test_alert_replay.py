@@ -70,7 +70,7 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
         ({"zones": ZONES}, "expected some of site, alerts, alerting"),
         ({"alerts": {"zone_dwell": {"limit": 3}}}, "alerts.zone_dwell"),
         ({"site": {"max_dwel_s": 4}}, "site.max_dwel_s: rules have no such key; expected one of"),
-        ({"site": {"cameras": {"gate": "/b.mp4"}}}, "site.cameras: rules have no such key; expected one of ground, li"),
+        ({"site": {"later": ["gate"]}}, "site.later: rules have no such key; expected one of ground, li"),
         ({"alerting": {"cooldown": 3}}, "alerting.cooldown: rules have no such key; expected one of cooldown_s"),
         ({"alerting": {"exempt": "staff*"}}, "alerting.exempt: expected [value, …], got 'staff*'; correct it"),
         ({"alerting": {"exempt": [["staff"]]}}, "alerting.exempt: expected names, got ['staff']; correct it"),

@@ -56,6 +56,10 @@ def test_sites_that_are_named_by_their_keys_alone_need_no_list() -> None:
         (["sites.east=demo", "matcher.windo_s=1"], r"site east: matcher\.windo_s: .* did you mean matcher\.window_s"),
         (["sites.east.resume=true"], r"sites\.east\.resume: .* write resume="),
         (["sites.east.runtime.threads=2"], r"sites\.east\.runtime\.threads: "),
+        (["sites.east=demo", "sites.esat.matcher.window_s=2"], r"sites\.esat: expected a place or cameras, .* east\)"),
+        (["sites.east=demo", "site_name=foo"], "site_name: expected none for all"),
+        (["sites=[demo]", "site_name=foo"], "site_name: expected none for all"),
+        (["sites.east=demo", "sites.east.site_name=foo"], r"sites\.east\.site_name: is east"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_site_or_the_key(words: list[str], said: str) -> None:
@@ -71,10 +75,11 @@ def test_a_mistake_is_one_line_that_names_the_site_or_the_key(words: list[str], 
         (["sink=[counts]", "sink.counts.kafka={topic: counts, servers: broker}"], "sink.counts.kafka.topic"),
         (["sink=[mqtt]", "sink.mqtt.url=mqtt://broker"], "sink.mqtt.topic"),
         (["edits=/a/edits.yaml"], "edits"),
+        (["sink=[jsonl]", "sink.jsonl.output_dir=/a/one"], "sink.jsonl.output_dir"),
     ],
 )
 def test_two_sites_do_not_write_to_one_place(words: list[str], key: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^{key}: .* for east and west; write '{key}=.*\.\$\{{site_name\}}'"):
+    with pytest.raises(ConfigError, match=rf"^{key}: .* for east and west; write '{key}=.*[./]\$\{{site_name\}}'"):
         load_sites(["sites={east: demo, west: demo}", *words])
 
 

@@ -41,6 +41,8 @@ def test_a_plan_is_uploaded_given_a_scale_and_deleted(tmp_path: Path, kind: str)
         assert client.post("/api/floor-plan/scale", json=SCALE).json()["metres_per_px"] == 0.05
         near = client.post("/api/floor-plan/scale", json={**SCALE, "second_px": [12, 50]})
         assert (near.status_code, "farther apart" in near.json()["detail"]) == (422, True)
+        beside = client.post("/api/floor-plan/scale", json={**SCALE, "second_px": [99999, 0]})
+        assert (beside.status_code, "on the plan of 200x100" in beside.json()["detail"]) == (422, True)
         found = {"width": 200, "height": 100, "metres_per_px": 0.05}
         assert client.get("/api/floor-plan").json() == client.get("/api/site").json()["floor_plan"] == found
         assert post(client, drawing(kind)).json()["metres_per_px"] is None  # another picture has another scale
@@ -58,6 +60,17 @@ def test_what_is_no_picture_changes_nothing(tmp_path: Path, data: bytes) -> None
         assert post(client, data).status_code == 415
         assert post(client, bytes(9_000_000)).status_code == 413
         assert client.get("/api/floor-plan").json()["metres_per_px"] == 0.05
+
+
+def test_a_plan_of_several_megabytes_is_taken(tmp_path: Path) -> None:
+    noise = Image.effect_noise((1500, 1000), 90)
+    written = io.BytesIO()
+    noise.convert("RGB").save(written, "PNG")
+    with RunningPage(tmp_path / "run") as page, page.client("ada", Role.ADMINISTRATOR) as client:
+        assert len(written.getvalue()) > 1_000_000
+        assert post(client, written.getvalue()).json()["width"] == 1500
+        refused = post(client, bytes(9_000_000))
+        assert (refused.status_code, refused.json()["detail"]) == (413, "expected at most 8000000 bytes")
 
 
 def test_who_sees_all_cameras_sees_the_plan_and_administrators_change_it(tmp_path: Path) -> None:

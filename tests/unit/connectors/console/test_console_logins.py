@@ -242,6 +242,18 @@ def test_a_user_of_one_camera_reads_no_names_and_reasons_of_others(fresh: Runnin
         assert health["transits"] == []
 
 
+def test_a_user_of_one_camera_reads_no_notes_of_the_matcher(fresh: RunningPage) -> None:
+    asked = {"track": "west/0/2", "part": 0}
+    with fresh.client("wim") as everything, fresh.client("xia", Role.OPERATOR, ("west",)) as client:
+        noted = ["looks like person 1"]  # notes name other people, and how far they were at other cameras
+        for user, gates in ((everything, noted), (client, [])):
+            why = user.get("/api/why", params=asked).json()
+            assert why["gates"] == gates
+            sightings = user.get(f"/api/people/{why['person']}").json()["sightings"]
+            assert [each["gates"] for each in sightings if each["track"] == "west/0/2"] == [gates]
+        assert all(each["gates"] == [] for each in client.get("/api/review").json()["questions"])
+
+
 def test_looking_is_in_the_audit_once(fresh: RunningPage) -> None:
     with fresh.client("yan", Role.VIEWER) as client:
         for _ in range(3):
@@ -255,6 +267,10 @@ def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:
         assert client.delete("/api/users/olga").status_code == 409
         demoted = client.put("/api/users/olga", json={"password": PASSWORD, "role": "operator"})
         assert (demoted.status_code, client.get("/api/users").status_code) == (409, 200)
+        limited = {"password": PASSWORD, "role": "administrator", "cameras": ["east"]}
+        assert client.put("/api/users/omar", json=limited).status_code == 200
+        assert client.delete("/api/users/olga").status_code == 409, "nobody could name an administrator of all cameras"
+        assert client.put("/api/users/olga", json=limited).status_code == 409
         new = {"password": PASSWORD, "role": "viewer", "cameras": ["east"]}
         shown = client.put("/api/users/paul", json=new).json()
         assert (shown["name"], shown["role"], shown["cameras"]) == ("paul", "viewer", ["east"])

@@ -216,6 +216,8 @@ def test_pictures_of_a_refused_enrolment_go(page: RunningPage) -> None:
         ({"name": "Bo", "person": 3, "expires_at": 1.0}, 422),
         ({"name": "Bo", "person": 3, "expires_at": 1e12}, 422),
         ({"name": "Bo", "person": 3, "severity": "loud"}, 422),
+        ({"name": "  ", "person": 3}, 422),
+        ({"name": "\u202eoB", "person": 3}, 422),
         ({"name": "Bo", "pictures": ["unknown"]}, 410),
     ],
 )
