@@ -197,6 +197,16 @@ def test_the_language_is_the_browsers_until_another_is_chosen(browser: Browser, 
         assert page.evaluate("document.documentElement.lang") == "en"
 
 
+def test_a_phone_has_the_choice_too_and_the_page_stays_where_it_is(browser: Browser, past: RunningPage) -> None:
+    with speaking(browser, past, viewport={"width": 360, "height": 740}) as page:
+        go(page, "health")
+        page.evaluate("scrollTo(0, 150)")
+        with page.expect_navigation():
+            page.get_by_label("Sprache").select_option("en")
+        page.wait_for_selector(".page-health h1 >> text=Health")
+        page.wait_for_function("scrollY === 150")
+
+
 def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, past: RunningPage) -> None:
     with speaking(browser, past) as page:
         written = page.evaluate(
@@ -208,6 +218,8 @@ def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, p
                     ...[1, 0].map((count) => tn("{count} sighting", "{count} sightings", count)),
                     t("Person {person}", { person: 12345 }),
                     told("Somebody leaves 'door'."), told("not 7: cannot walk from a to b in 2.5 s"),
+                    told("expected the role operator, got viewer"),
+                    told("camera a is removed at 2.5 s when the run is continued (resume=true)"),
                     told("no such sentence"), told("constructor"),
                 ];
             }"""
@@ -217,6 +229,8 @@ def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, p
             *(
                 "Jemand verlässt 'door'.",
                 "nicht 7: kann in 2,5 s nicht von a nach b gehen",
+                "Dafür ist die Rolle Bediener nötig; Sie haben die Rolle Betrachter",
+                "Kamera a ist ab 2,5 s entfernt, wenn der Lauf fortgesetzt wird (resume=true)",
                 "no such sentence",
                 "constructor",
             ),

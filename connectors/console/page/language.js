@@ -13,14 +13,17 @@ const plurals = new Intl.PluralRules(locale);
 const plain = new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 20 });
 const NUMBER = /^-?\d+(\.\d+)?$/;
 const PLACE = /\{(\w+)\}/;
-// The longest first: a sentence may go on where a shorter one ends.
-const patterns = Object.entries(catalogue.server).filter(([english]) => PLACE.test(english)).sort(([one], [two]) => two.length - one.length).map(([english, text]) => [pattern(english), text]);
+// The values at these places are sentences or words of the server too.
+const TOLD = new Set(["other", "reason", "role", "side", "task"]);
+// Those with the most words of their own first: a sentence may go on where a shorter one ends.
+const patterns = Object.entries(catalogue.server).filter(([english]) => PLACE.test(english)).sort(([one], [two]) => own(two) - own(one)).map(([english, text]) => [pattern(english), text]);
 
 export const { direction } = catalogue;
 
-// The choice is kept in this browser; at first it is the browser's.
+// The choice is kept in this browser; at first it is the browser's. The page is loaded anew, at the same place.
 export function choose(code) {
   localStorage.setItem("language", code);
+  sessionStorage.setItem("scroll", scrollY);
   location.reload();
 }
 
@@ -40,8 +43,7 @@ export function tx(text, values) {
   return (catalogue.texts[text] ?? text).split(PLACE).map((part, index) => (index % 2 ? shown(values[part]) : part));
 }
 
-// What the server wrote. A sentence that the catalogue does not know stays English. What stands at {reason} is one too, and
-// numbers are written as in the language.
+// What the server wrote. A sentence that the catalogue does not know stays English. Numbers are written as in the language.
 export function told(english) {
   if (Object.hasOwn(catalogue.server, english)) return catalogue.server[english];
   for (const [matches, text] of patterns) {
@@ -52,7 +54,7 @@ export function told(english) {
 }
 
 function valueOf(name, english) {
-  if (name === "reason") return told(english);
+  if (TOLD.has(name)) return told(english);
   return NUMBER.test(english) ? Number(english) : english;
 }
 
@@ -64,6 +66,10 @@ function filled(text, values) {
 function shown(value) {
   if (typeof value === "number") return plain.format(value);
   return direction === "rtl" && typeof value === "string" ? `\u2068${value}\u2069` : value;
+}
+
+function own(english) {
+  return english.replaceAll(new RegExp(PLACE, "g"), "").length;
 }
 
 function pattern(english) {

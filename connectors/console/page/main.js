@@ -76,6 +76,9 @@ async function start() {
   addEventListener("hashchange", show);
   connect(changed);
   await show();
+  const scroll = sessionStorage.getItem("scroll");  // where another language was chosen
+  if (scroll !== null) scrollTo(0, Number(scroll));
+  sessionStorage.removeItem("scroll");
 }
 
 async function show() {

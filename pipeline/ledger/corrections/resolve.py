@@ -201,10 +201,10 @@ def together_text(together: Sequence[tuple[str, str, float, float]]) -> str:
 
     Example:
         >>> together_text([("east", "west", 3.0, 4.5)])
-        'were seen at the same time: in east and west from 3.0 to 4.5'
+        'were seen at the same time: in east, west from 3.0 to 4.5'
     """
     first, second, began, ended = together[0]
-    where = first if first == second else f"{first} and {second}"
+    where = first if first == second else f"{first}, {second}"
     if together[1:]:
         more = len(together) - 1
         return f"were seen at the same time: in {where} from {began:.1f} to {ended:.1f}, and {more} times more"
