@@ -204,7 +204,7 @@ def test_a_phone_has_the_choice_too_and_the_page_stays_where_it_is(browser: Brow
         with page.expect_navigation():
             page.get_by_label("Sprache").select_option("en")
         page.wait_for_selector(".page-health h1 >> text=Health")
-        page.wait_for_function("scrollY === 150")
+        page.wait_for_function("() => scrollY === 150")
 
 
 def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, past: RunningPage) -> None:
