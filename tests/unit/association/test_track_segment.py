@@ -187,7 +187,7 @@ def test_two_boxes_at_one_place_may_show_one_person() -> None:
 
 
 def standing(camera_id: str, *stays: tuple[float, float, float]) -> TrackSegment:
-    """Return an absorbed segment of a person who stands on the ground: first and last second, and metres to the east."""
+    """Return an absorbed segment of a person who stands: first and last second, and metres on the ground, of each."""
     parts = []
     for first_at, last_at, place_m in stays:
         part = segment(camera_id, first_at, last_at)
