@@ -227,7 +227,7 @@ class CameraActor:
             except SourceLostError as error:
                 if self._stopped.is_set():
                     break
-                pause_s = reopens.pause_s(began) if self._source.live else None
+                pause_s = reopens.pause_s(max(0.0, self._paced.read_at - began)) if self._source.live else None
                 if pause_s is None:
                     self._status = replace(self._status, error=str(error))
                     logger.error("camera %s is given up: %s", self._source.camera_id, error)
