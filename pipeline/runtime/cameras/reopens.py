@@ -22,8 +22,8 @@ class Reopens:
     def pause_s(self, worked_s: float) -> float | None:
         """Return after how many seconds to open it again, or None to give it up: it breaks too often.
 
-        Pauses double, up to the longest, until the camera gives pictures for longer than the shortest pause: then that is
-        the next one. Whoever breaks at once is not opened again and again.
+        Pauses double, up to the longest, until the camera gives pictures for longer than the shortest pause: then that
+        is the next one. Whoever breaks at once is not opened again and again.
 
         Args:
             worked_s: For how many seconds it gave pictures, since it was opened until it broke.
