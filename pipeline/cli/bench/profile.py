@@ -57,6 +57,7 @@ STAGES = (
     ("connectors/pictures/rgb.py", "decode"),
     ("connectors/", "sinks"),
     ("pipeline/runtime/reducer.py", "ledger"),
+    ("pipeline/telemetry/process_usage.py", "this measurement"),
     ("pipeline/runtime/", LOOP),
     ("pipeline/telemetry/", LOOP),
 )
