@@ -55,8 +55,11 @@ def test_a_full_queue_is_filled_again_once_half_of_it_is_read() -> None:
             await asyncio.sleep(0.1)
             return queue.num_read
 
-        assert [await num_read_after(reads) for reads in (1, 3, 1, 3)] == [8, 12, 12, 16]
-        assert [item async for item in stream] == list(range(8, 100))
+        full = await num_read_after(1)
+        waiting = full - 1
+        assert await num_read_after(waiting - 5) == full
+        assert await num_read_after(1) == full + 4
+        assert [item async for item in stream] == list(range(full - 5, 100))
 
     asyncio.run(main())
 
