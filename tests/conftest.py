@@ -57,7 +57,7 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[Broker]:
-    """A Kafka broker; the topics of earlier tests are in it."""
-    with Broker(is_guarded=True) as running:
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A Kafka broker, of the kind that the test is run with; the topics of earlier tests are in it."""
+    with Broker(kind=getattr(request, "param", None), is_guarded=True) as running:
         yield running

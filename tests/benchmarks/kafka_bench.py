@@ -190,8 +190,7 @@ def live(broker: Broker, num_cameras: int) -> None:
 def main() -> None:
     """Print medians of rounds in which the connectors and the bare loops take turns."""
     with Broker() as broker:
-        kind = "Tansu" if broker.is_tansu else "Apache Kafka"
-        print(f"{kind}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+        print(f"{broker.kind}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
         for num_cameras, num_frames in NUM_FRAMES.items():
             sent = make_frames(num_cameras)
             taken: dict[str, list[tuple[float, float]]] = {}

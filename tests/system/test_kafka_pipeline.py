@@ -14,6 +14,7 @@ from footage import write_clip
 from kafka_broker import Broker, ReadMessage
 from ray_cluster import RAY
 from running import ROOT, environment, interrupt, run, start
+from small_brokers import Need
 from test_on_ray import actors_below, cluster
 
 from connectors.sinks.kafka import MAX_RETRY_S
@@ -310,8 +311,7 @@ def sessions(broker: Broker, events: str) -> list[list[dict[str, Any]]]:
 def test_a_job_that_is_stopped_in_order_continues_where_it_was(
     broker: Broker, frames: str, weights: str, tmp_path: Path
 ) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu does not store the metadata of an offset, in which each camera has its place")
+    broker.need(Need.OFFSET_METADATA)
     events = broker.make_topic()
     chosen = ["runtime=inline", *overrides(broker, frames, events, tmp_path, weights), f"source.kafka.group={events}"]
     process = start([*chosen, "replay.speed=1"], KAFKA_BOOTSTRAP_SERVERS=broker.servers)

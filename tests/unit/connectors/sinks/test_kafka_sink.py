@@ -10,6 +10,7 @@ from factories import make_sighting
 from kafka_broker import Broker
 from kafka_sink import flush_at_last
 from plugins import ROOT
+from small_brokers import Need
 from tcp_proxy import TcpProxy
 
 from connectors.kafka.event_message import event_messages
@@ -218,6 +219,7 @@ def proxied(broker: Broker) -> Iterator[tuple[Broker, TcpProxy]]:
         with broker.behind_a_proxy() as proxy:
             yield broker, proxy
     else:
+        broker.need(Need.ADVERTISED_ADDRESS)
         with TcpProxy() as proxy, Broker(advertised=proxy.address) as own:
             proxy.target = own.servers
             yield own, proxy

@@ -13,6 +13,7 @@ from clips import picture
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka_broker import Broker, Message, end_message, frame_message, wait_for
 from kafka_source import frames, make_source, stamps
+from small_brokers import Need
 
 from connectors.pictures.encoded_image import Encoding, encode_image
 from connectors.sources.kafka import KafkaSource
@@ -148,8 +149,7 @@ def send_live(broker: Broker, topic: str, messages: list[Message], fps: float, p
 
 
 def test_live_cameras_of_a_process_share_a_consumer_and_each_gets_its_own(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu delivers live messages of several partitions in bursts")
+    broker.need(Need.LIVE)
     topic = broker.make_topic(partitions=4)
     cameras = ["east", "west", "north"]
     sources = [make_source(broker, topic, camera_id=name, live=True) for name in cameras]
@@ -168,8 +168,7 @@ def test_live_cameras_of_a_process_share_a_consumer_and_each_gets_its_own(broker
 
 
 def test_frames_of_an_aborted_transaction_are_not_read(broker: Broker, topic: str) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu gives them to everybody")
+    broker.need(Need.TRANSACTIONS)
     with closing(
         KafkaProducer(bootstrap_servers=broker.servers, transactional_id=f"{topic}.one", max_block_ms=60_000)
     ) as producer:
@@ -195,8 +194,7 @@ def delete_before(broker: Broker, topic: str, offset: int) -> None:
 def test_a_start_that_the_broker_has_deleted_goes_on_at_the_first_message_there_is(
     broker: Broker, topic: str, start: int | str
 ) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu deletes no records")
+    broker.need(Need.DELETED_RECORDS)
     broker.write(topic, [*map(frame_message, frames(30)), end_message()])
     delete_before(broker, topic, 10)
     source = make_source(broker, topic, start=start)
@@ -205,8 +203,7 @@ def test_a_start_that_the_broker_has_deleted_goes_on_at_the_first_message_there_
 
 
 def test_a_topic_that_is_made_anew_is_read_from_its_beginning(broker: Broker, topic: str) -> None:
-    if broker.is_tansu:
-        pytest.skip("topics of Tansu have no ids")
+    broker.need(Need.TOPIC_IDS)
     broker.write(topic, [*map(frame_message, frames(5))])
     source = make_source(broker, topic)
     received: list[int] = []
@@ -267,8 +264,7 @@ def test_pickle_is_refused_by_name(broker: Broker, topic: str) -> None:
 
 
 def test_two_cameras_of_a_group_in_one_partition_continue_each_where_it_was(broker: Broker, topic: str) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu does not store the metadata of an offset, in which each camera has its place")
+    broker.need(Need.OFFSET_METADATA)
     for camera in ("east", "west"):
         broker.write(topic, [*map(frame_message, frames(10, camera)), end_message(camera)])
     for camera, acknowledged in (("west", 2), ("east", 6)):

@@ -17,6 +17,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import NewPartitions
 from kafka_broker import Broker, Message, end_message, frame_message
 from kafka_source import frames, make_source, stamps
+from small_brokers import Need
 from test_kafka_forms import send_live, watching
 
 pytestmark = pytest.mark.kafka
@@ -130,8 +131,7 @@ def test_dotted_paths_name_fields_that_nobody_would_find(broker: Broker) -> None
 
 
 def test_pictures_without_a_key_over_three_partitions_arrive_live(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu delivers live messages of several partitions in bursts")
+    broker.need(Need.LIVE)
     topics = [broker.make_topic(partitions=3) for _ in range(2)]
     sources = [make_source(broker, topic, live=True) for topic in topics]
     now = time.time()
@@ -169,8 +169,7 @@ def test_librdkafka_with_murmur_and_snappy_costs_no_frame(broker: Broker) -> Non
 
 
 def test_transactions_of_several_producers_that_abort_in_turns(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu gives them to everybody")
+    broker.need(Need.TRANSACTIONS)
     topic = broker.make_topic(partitions=2)
     with (
         closing(KafkaProducer(bootstrap_servers=broker.servers, transactional_id=f"{topic}.1")) as good,
@@ -192,8 +191,7 @@ def test_transactions_of_several_producers_that_abort_in_turns(broker: Broker) -
 
 
 def test_five_partitions_are_added_while_a_camera_is_watched(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu cannot add partitions")
+    broker.need(Need.ADDED_PARTITIONS)
     topic = broker.make_topic(partitions=2)
     source = make_source(broker, topic, live=True)
     with watching(source) as (received,):
@@ -207,8 +205,7 @@ def test_five_partitions_are_added_while_a_camera_is_watched(broker: Broker) -> 
 
 
 def test_records_that_were_deleted_in_two_partitions_are_counted_as_missing(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu deletes no records")
+    broker.need(Need.DELETED_RECORDS)
     topic = broker.make_topic(partitions=2)
     for partition in range(2):
         indices = range(partition, 30, 2)
@@ -221,8 +218,8 @@ def test_records_that_were_deleted_in_two_partitions_are_counted_as_missing(brok
 
 
 def test_retention_that_overtakes_a_slow_reader_costs_only_what_is_gone(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu deletes no records")
+    broker.need(Need.DELETED_RECORDS)
+    broker.need(Need.FETCH_LIMIT)
     topic = broker.make_topic()
     large = [(key, value + bytes(700_000), headers) for key, value, headers in map(frame_message, frames(60))]
     broker.write(topic, [*large, end_message()])  # more than one fetch holds
@@ -264,8 +261,7 @@ def test_what_is_no_frame_is_passed_over_and_counted_by_reason(broker: Broker) -
 
 
 def test_log_append_time_orders_pictures_by_the_brokers_clock(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu has no LogAppendTime")
+    broker.need(Need.APPEND_TIME)
     topic = broker.make_topic(partitions=2, settings={"message.timestamp.type": "LogAppendTime"})
     began = time.time()
     with closing(KafkaProducer(bootstrap_servers=broker.servers)) as producer:
@@ -281,8 +277,7 @@ def test_log_append_time_orders_pictures_by_the_brokers_clock(broker: Broker) ->
 
 
 def test_a_camera_that_pauses_is_shown_at_once_when_it_goes_on(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu delivers live messages in bursts")
+    broker.need(Need.LIVE)
     topic = broker.make_topic()
     source = make_source(broker, topic, live=True)
     with watching(source) as (received,), closing(KafkaProducer(bootstrap_servers=broker.servers)) as producer:
@@ -299,8 +294,7 @@ def test_a_camera_that_pauses_is_shown_at_once_when_it_goes_on(broker: Broker) -
 
 
 def test_a_live_camera_whose_clock_leaps_for_one_frame_loses_none_but_for_newer_ones(broker: Broker) -> None:
-    if broker.is_tansu:
-        pytest.skip("Tansu delivers live messages in bursts")
+    broker.need(Need.LIVE)
     topic = broker.make_topic()
     source = make_source(broker, topic, live=True)
     now = time.time() + 10  # and is ten seconds ahead
