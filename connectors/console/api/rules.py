@@ -7,14 +7,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
+import yaml
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pydantic import Field
 
 from connectors.console.api.permissions import Administrator
 from connectors.console.app_state import AppState
-from connectors.console.site_editing.cameras import cameras_of, with_cameras
+from connectors.console.site_editing.cameras import SiteCameras, cameras_of, with_cameras
 from connectors.console.site_editing.checks import RuleTools
 from connectors.console.site_editing.ground_points import ground_plane
+from connectors.console.site_editing.learned import offsets_of
 from connectors.console.site_editing.still import still
 from connectors.console.store.accounts import User
 from pipeline.core.errors import ConfigError, DataError, ReidError
@@ -65,10 +67,12 @@ class RuleRoutes:
 
     Args:
         state: State of the page.
+        cameras: Of the run; live ones are read anew where their offsets change.
     """
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, cameras: SiteCameras) -> None:
         self._state = state
+        self._cameras = cameras
         self._tools = RuleTools(state.settings.output_dir)
 
     def router(self) -> APIRouter:
@@ -93,7 +97,7 @@ class RuleRoutes:
 
     def rules(self, user: Administrator) -> dict[str, Any]:
         """The rules as they are edited, each rule that there is, and the versions, newest first."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         store = self._state.rules()
         versions = store.versions()
         text = store.text()
@@ -107,36 +111,36 @@ class RuleRoutes:
 
     def check(self, user: Administrator, edits: Edits) -> dict[str, Any]:
         """The edits as a run reads them, and their difference from what holds; 422 with the key that is wrong."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         checked = self._checked(edits.rules)
         before = self._checked(self._state.rules().text())["text"]
         return {**checked, "diff": _diff(before, checked["text"])}
 
     def save(self, user: Administrator, new: NewVersion) -> dict[str, Any]:
         """Save edits as a new version; 409 if somebody else saved one meanwhile."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         if cameras_of(self._checked(new.rules)["text"]) != cameras_of(self._state.rules().text()):
             raise HTTPException(422, "site.cameras: cameras are changed in their own form; leave them as they are")
-        return self._saved(user, new.rules, new.reason, new.base)
+        return self.saved(user, new.rules, new.reason, new.base)
 
     def restore(
         self, user: Administrator, number: Number, base: Annotated[int, Query(ge=0, le=2**62)]
     ) -> dict[str, Any]:
         """Save an earlier version as the newest; the cameras stay as they are."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         text = with_cameras(self._version(number), cameras_of(self._state.rules().text()))
-        return self._saved(user, text, f"version {number} again", base)
+        return self.saved(user, text, f"version {number} again", base)
 
     def version(self, user: Administrator, number: Number) -> dict[str, Any]:
         """A version, and its difference from the one before."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         text = self._version(number)
         before = [each.text for each in self._state.rules().versions() if each.number < number][:1]
         return {"text": text, "diff": _diff(before[0] if before else text, text)}
 
     def trial(self, user: Administrator, edits: Edits) -> dict[str, Any]:
         """Alerts by rule that edits would have raised over the run, those of what holds now, and the newest of them."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         checked = self._checked(edits.rules)["text"]
         try:
             found = self._tools.replay(checked)
@@ -153,7 +157,7 @@ class RuleRoutes:
 
     def ground(self, user: Administrator, points: Points) -> dict[str, Any]:
         """The homography from pixels to metres, and the error of each point."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         try:
             return asdict(ground_plane(points.pixels, points.metres))
         except DataError as error:
@@ -161,7 +165,7 @@ class RuleRoutes:
 
     def picture(self, user: Administrator, camera: Annotated[str, Query(max_length=200)]) -> Response:
         """The first picture of a camera's recording, a JPEG."""
-        self._check_sees_all(user)
+        check_sees_all(user)
         try:
             masks = self._checked(self._state.rules().text())["edits"]["site"]["masks"]
             jpeg = still(self._state.settings.output_dir / "config.yaml", camera, masks)
@@ -170,7 +174,8 @@ class RuleRoutes:
         self._state.notes.audit_look(user.name, "a picture of camera", camera)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
-    def _saved(self, user: User, text: str, reason: str, base: int) -> dict[str, Any]:
+    def saved(self, user: User, text: str, reason: str, base: int) -> dict[str, Any]:
+        """Save edits as a new version; live cameras whose offset changes are read anew, and ``cameras`` says so."""
         checked, store = self._checked(text), self._state.rules()
         try:
             before = self._checked(store.text())["text"]
@@ -178,7 +183,19 @@ class RuleRoutes:
         except DataError as error:
             raise HTTPException(409, str(error)) from error
         self._state.notes.audit(user.name, "rules saved", f"version {number}{': ' if reason else ''}{reason}")
-        return {"number": number, "text": checked["text"], "state": self._state_of(checked["text"])}
+        before_s, now_s = offsets_of(before), offsets_of(checked["text"])
+        changed = [each for each in before_s.keys() | now_s.keys() if before_s.get(each) != now_s.get(each)]
+        return {
+            "number": number,
+            "text": checked["text"],
+            "state": self._state_of(checked["text"]),
+            "cameras": self._cameras.read_anew(sorted(changed), by=user.name, reason=reason) if changed else {},
+        }
+
+    def whole(self) -> dict[str, Any]:
+        """Return the edits that hold now, as values, whole."""
+        found: dict[str, Any] = self._checked(self._state.rules().text())
+        return dict(yaml.safe_load(found["text"]))
 
     def _checked(self, text: str) -> dict[str, Any]:
         try:
@@ -187,7 +204,7 @@ class RuleRoutes:
             raise HTTPException(404, str(error)) from error
         except ConfigError as error:
             raise HTTPException(422, str(error)) from error
-        return {**found, "edits": _finite(found["edits"]), "templates": _finite(found["templates"])}
+        return {**found, "edits": finite(found["edits"]), "templates": finite(found["templates"])}
 
     def _version(self, number: int) -> str:
         for version in self._state.rules().versions():
@@ -210,17 +227,19 @@ class RuleRoutes:
             return {"name": "refused", "reason": newest.subject}
         return {"name": "waiting", "reason": ""}
 
-    def _check_sees_all(self, user: User) -> None:
-        if user.cameras is not None:
-            raise HTTPException(403, "rules are of all cameras, and you may not see all of them")
+
+def check_sees_all(user: User) -> None:
+    """Raise ``HTTPException`` unless a user sees all cameras."""
+    if user.cameras is not None:
+        raise HTTPException(403, "rules are of all cameras, and you may not see all of them")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return values with ``UNLIMITED`` for infinite numbers, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return UNLIMITED if value == math.inf else value
 
 

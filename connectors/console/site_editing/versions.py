@@ -1,10 +1,12 @@
 """The edits of a site's zones, lines and rules: the file that the run reads, and every version of it."""
 
+import json
 import os
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from connectors.private_database import Database
 from pipeline.core.errors import ConnectorError, DataError
@@ -12,6 +14,9 @@ from pipeline.core.errors import ConnectorError, DataError
 TABLES = """
 CREATE TABLE IF NOT EXISTS versions (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS rejected (
+    key TEXT PRIMARY KEY, num_people INTEGER NOT NULL, value TEXT NOT NULL, by TEXT NOT NULL, at REAL NOT NULL
 );
 """
 
@@ -41,8 +46,17 @@ class Version:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A proposal that somebody does not want; see ``pipeline.association.proposals.Proposal``."""
+
+    key: str
+    num_people: int
+    value: Any
+
+
 class RuleStore:
-    """The file of edits, and beside it a private file with its history.
+    """The file of edits, and beside it a private file with its history and with the proposals that were rejected.
 
     Args:
         path: The file of edits; it need not be there.
@@ -102,6 +116,16 @@ class RuleStore:
             self._database.change("DELETE FROM versions WHERE number <= ?", self.newest() - MAX_VERSIONS)
             self._write(text)
             return self.newest()
+
+    def rejected(self) -> list[Rejected]:
+        """Return the proposals that were rejected."""
+        rows = self._database.rows("SELECT key, num_people, value FROM rejected")
+        return [Rejected(key, num_people, json.loads(value)) for key, num_people, value in rows]
+
+    def reject(self, key: str, num_people: int, value: Any, *, by: str) -> None:
+        """Keep that a proposal was rejected, with what it rested on; one of before is replaced."""
+        row = (key, num_people, json.dumps(value), by, time.time())
+        self._database.change("INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)", *row)
 
     def _write(self, text: str) -> None:
         """Replace the file; a reader never sees half of it."""
