@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
 
-from connectors.console.api.permissions import Administrator
-from connectors.console.api.rules import RuleRoutes, check_sees_all, finite
+from connectors.console.api.permissions import Administrator, check_sees_all
+from connectors.console.api.rules import OF_ALL, RuleRoutes, finite
 from connectors.console.app_state import AppState
 from connectors.console.site_editing.learned import LearnedSite
 from pipeline.association.proposals import Proposal
@@ -40,7 +40,7 @@ class LearnedRoutes:
 
     def learned(self, user: Administrator) -> list[dict[str, Any]]:
         """Offsets of clocks, overlaps and transit times that are worth accepting, with the evidence."""
-        check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         try:
             return [finite({**asdict(each), "key": each.key}) for each in self._learned.proposals()]
         except DataError as error:
@@ -48,7 +48,7 @@ class LearnedRoutes:
 
     def accept(self, user: Administrator, key: Key, reason: Reason = "") -> dict[str, Any]:
         """Save the site with a proposal; 409 if it is not proposed any more, or somebody else saved meanwhile."""
-        check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         proposal = self._proposal(key)
         base = self._state.rules().newest()
         text = self._learned.with_accepted(proposal, self._rules.whole())
@@ -57,7 +57,7 @@ class LearnedRoutes:
 
     def reject(self, user: Administrator, key: Key) -> dict[str, str]:
         """Reject a proposal; 409 if it is not proposed any more."""
-        check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         self._learned.reject(self._proposal(key), by=user.name)
         self._state.notes.audit(user.name, "proposal rejected", key)
         return {"key": key}
