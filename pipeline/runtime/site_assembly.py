@@ -121,6 +121,7 @@ def _match_actor(plan: Plan) -> Callable[[], MatchActor]:
         camera_ids=tuple(plan.make_sources),
         make_match=plan.make_match,
         make_alert=plan.make_alert,
+        make_topology=plan.make_topology,
         make_sinks=plan.make_sinks,
         ledger_path=plan.output_dir / "ledger.sqlite",
         window_s=plan.match.window_s,
