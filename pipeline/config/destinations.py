@@ -26,7 +26,7 @@ Place = tuple[str, str]
 def check_destinations(sites: Mapping[str, PipelineConfig]) -> None:
     """Raise ``ConfigError`` if two sites write to one file, folder or topic.
 
-    A key of a sink or a monitor that names a file or a folder counts as written, whoever made the plug-in.
+    A key of a sink or a monitor that names a file or a folder counts as written, also of a plug-in of somebody else.
 
     Args:
         sites: By name.
