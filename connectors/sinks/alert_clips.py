@@ -9,7 +9,6 @@ Secrets: clips are biometric data, in files that only their owner can read.
 
 import io
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,8 +16,9 @@ from pathlib import Path, PurePosixPath
 
 from connectors.alerting.clip_store import AlertClipStore, Wanted
 from connectors.footage.cutter import cut
+from connectors.sinks.repeated_work import RepeatedWork
 from pipeline.core import Alert, AlertState, Record
-from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.core.errors import ConfigError
 from pipeline.core.records.alert import clip_of
 from pipeline.core.records.sink_report import SinkReport
 
@@ -66,9 +66,9 @@ class AlertClipSink:
         self._num_waiting = len(self._store.wanted())
         self._num_missing = 0
         self._tidied_at = time.monotonic()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alert clips", daemon=True)
-        self._thread.start()
+        self._work = RepeatedWork(
+            self._cut_waiting, name="alert clips", every_s=LOOK_EVERY_S, trouble="alerts have no clips"
+        )
 
     @staticmethod
     def preflight(*, before_s: float, after_s: float, keep_hours: float, max_gb: float, **_: object) -> None:
@@ -96,17 +96,8 @@ class AlertClipSink:
 
     def close(self) -> None:
         """Cut what waits, empty the ring, and close the files; idempotent."""
-        if self._closed.is_set():
+        if not self._work.close(self._cut_last):
             return
-        self._closed.set()
-        self._thread.join()
-        try:
-            for wanted in self._store.wanted():
-                self._cut(wanted)
-            self._tidy()
-            self._store.empty_ring()
-        except (ConnectorError, OSError) as error:
-            logger.error("the last alerts have no clips: %s", error)
         self._store.close()
         if self._num_missing:
             logger.warning("%d alerts have no clip: their seconds were not in the ring any more", self._num_missing)
@@ -124,24 +115,24 @@ class AlertClipSink:
             self._store.want(Wanted(file, alert.camera_id, since, until, time.time()))
             self._num_waiting += 1
 
-    def _run(self) -> None:
-        try:
-            while not self._closed.wait(LOOK_EVERY_S):
-                waiting = self._store.wanted()
-                self._num_waiting = len(waiting)
-                for wanted in waiting:
-                    if self._closed.is_set():
-                        return
-                    if (
-                        self._store.shown_until(wanted.camera_id) >= wanted.until
-                        or time.time() > wanted.asked_at + LATE_S
-                    ):
-                        self._cut(wanted)
-                        self._num_waiting -= 1
-                if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:
-                    self._tidy()
-        except (ConnectorError, OSError) as error:
-            logger.error("alerts have no clips from now on: %s", error)
+    def _cut_waiting(self) -> None:
+        waiting = self._store.wanted()
+        self._num_waiting = len(waiting)
+        for wanted in waiting:
+            if self._work.is_closed:
+                return
+            is_late = time.time() > wanted.asked_at + LATE_S
+            if is_late or self._store.shown_until(wanted.camera_id) >= wanted.until:
+                self._cut(wanted)
+                self._num_waiting -= 1
+        if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:
+            self._tidy()
+
+    def _cut_last(self) -> None:
+        for wanted in self._store.wanted():
+            self._cut(wanted)
+        self._tidy()
+        self._store.empty_ring()
 
     def _cut(self, wanted: Wanted) -> None:
         segments = self._store.footage.segments(wanted.camera_id, wanted.since, wanted.until)

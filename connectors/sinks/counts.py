@@ -76,8 +76,8 @@ class CountSink:
         ground: Mapping[str, object],
         every_s: float,
         keep_hours: float,
-        first_after_s: float = 1.0,
-        part_s: float = 3.0,
+        first_after_s: float,
+        part_s: float,
         kafka: Mapping[str, Any] | None = None,
     ) -> None:
         self.preflight(every_s=every_s, keep_hours=keep_hours, kafka=kafka)

@@ -6,17 +6,14 @@ When slow: ``write`` waits for the disk; a thread deletes.
 Secrets: video is biometric data, in files that only their owner can read.
 """
 
-import logging
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.recording.store import RecordingStore
+from connectors.sinks.repeated_work import RepeatedWork
 from pipeline.core import Record
-from pipeline.core.errors import ConfigError, ConnectorError
-
-logger = logging.getLogger(__name__)
+from pipeline.core.errors import ConfigError
 
 TIDY_EVERY_S = 30.0
 """Seconds between two checks of the limits; a longer time lets the video exceed them by more."""
@@ -51,9 +48,12 @@ class RecordingSink:
         self._keep_s, self._max_bytes = keep_days * 86400, round(max_gb * 1e9)
         self._people_only, self._around_s = people_only, around_s
         self._forgot_at = time.monotonic()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
-        self._thread.start()
+        self._work = RepeatedWork(
+            lambda: self._tidy(time.time() - LATE_S),
+            name="recording",
+            every_s=TIDY_EVERY_S,
+            trouble="the recording may be beyond its limits",
+        )
 
     @staticmethod
     def preflight(*, keep_days: float, max_gb: float, around_s: float, **_: object) -> None:
@@ -73,22 +73,8 @@ class RecordingSink:
 
     def close(self) -> None:
         """Delete what is beyond the limits, and close the table; idempotent."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        self._thread.join()
-        try:
-            self._tidy(time.time())
-        except (ConnectorError, OSError) as error:
-            logger.error("the recording may be beyond its limits: %s", error)
-        self._store.close()
-
-    def _run(self) -> None:
-        while not self._closed.wait(TIDY_EVERY_S):
-            try:
-                self._tidy(time.time() - LATE_S)
-            except (ConnectorError, OSError) as error:
-                logger.error("the recording may be beyond its limits; tried again in %g s: %s", TIDY_EVERY_S, error)
+        if self._work.close(lambda: self._tidy(time.time())):
+            self._store.close()
 
     def _tidy(self, sightings_are_in_before: float) -> None:
         if self._people_only:

@@ -230,7 +230,7 @@ class LiveSource:
             read_timeout_s=self._read_timeout_s,
         )
 
-    def _pictures(self) -> Iterator[Picture]:
+    def _pictures(self) -> Iterator[Picture | None]:
         if isinstance(self._opener, PacketSource):
             self._opener.tap = self.tap
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
@@ -245,3 +245,4 @@ class LiveSource:
                 self._damage.bad(time.time(), picture.reason, count=picture.count)
             except SourceLostError as error:
                 raise ReadingEndedError("too many damaged pictures in a row") from error
+            yield None

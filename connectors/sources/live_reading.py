@@ -43,7 +43,8 @@ class LiveReading(Generic[Picture]):
 
     Args:
         name: Name of the thread.
-        read: Opens the camera and yields pictures; may block; raises ``ReadingEndedError``. Runs in the thread.
+        read: Opens the camera and yields pictures, or None in place of one, so that it can be ended; may block; raises
+            ``ReadingEndedError``. Runs in the thread.
         open_timeout_s: Seconds within which the first picture must arrive.
         read_timeout_s: Seconds within which each further picture must arrive.
 
@@ -54,7 +55,7 @@ class LiveReading(Generic[Picture]):
     def __init__(
         self,
         name: str,
-        read: Callable[[], Iterator[Picture]],
+        read: Callable[[], Iterator[Picture | None]],
         *,
         open_timeout_s: float,
         read_timeout_s: float,
@@ -129,7 +130,8 @@ class LiveReading(Generic[Picture]):
             for picture in self._read():
                 if session.is_over or self._closed:
                     return
-                self._arrived(session, picture)
+                if picture is not None:
+                    self._arrived(session, picture)
         except ReadingEndedError as error:
             ended = str(error)
         finally:

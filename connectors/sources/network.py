@@ -204,6 +204,8 @@ class NetworkOpener:
             reason = "the end of the connection" if error.errno == errno.EIO else error_words(error)
             if not kind and (error.errno == errno.EIO or isinstance(error, av.error.InvalidDataError)):
                 reason = "no video, perhaps a web page"
+            if kind.endswith("_pipe") and error.errno == errno.EIO:
+                reason = None  # of a picture whose length is not stated, FFmpeg cannot know that this is the end
             if kind == PARTS and isinstance(error, av.error.InvalidDataError):
                 self._format = MJPEG
         except IndexError:  # PyAV's, for a stream that began after it was opened

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.association.adaptation.projection import IDENTITY, Projection
 from pipeline.association.calibration.likelihood_ratio import Calibration
-from pipeline.association.chain import last_sightings
+from pipeline.association.chain import last_sighting
 from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
 from pipeline.association.cues import MAX_CUE_LLR, co_location_llr, motion_llr
 from pipeline.association.person import Person
@@ -95,8 +95,10 @@ def _candidate(
     chain = [*person.segments, segment]
     is_other = any(are_two_people(segment, other, constraints) for other in person.segments)
     gate = "seen elsewhere at that time" if is_other else impossible_transit(chain, constraints)
-    before = next(((chain[one], seen) for one, two, seen in last_sightings(chain) if chain[two] is segment), None)
-    motion = 0.0 if before is None else motion_llr(before[0], segment, constraints.topology, is_in_sight=before[1])
+    before = last_sighting(chain, len(chain) - 1)
+    motion = 0.0
+    if before is not None:
+        motion = motion_llr(chain[before[0]], segment, constraints.topology, is_in_sight=before[1])
     motion += sum(co_location_llr(segment, other) for other in person.segments)
     motion = min(MAX_CUE_LLR, max(-MAX_CUE_LLR, motion))
     return Candidate(person.person_id, distance, llr + motion, motion, needed, gate)

@@ -1,5 +1,6 @@
 """The track segments of one person in order of time: which one follows which."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from pipeline.association.track_segment import TrackSegment
@@ -27,40 +28,44 @@ def camera_transitions(segments: Sequence[TrackSegment]) -> Iterator[tuple[int, 
     Args:
         segments: Of one person, in any order.
     """
+    ends = sorted((segment.last.at, index) for index, segment in enumerate(segments))
     for later, segment in enumerate(segments):
-        before = [
-            (other.last.at, index)
-            for index, other in enumerate(segments)
-            if index != later and other.last.at <= segment.first.at + MAX_SHARED_S and other.first.at < segment.first.at
-        ]
-        if before:
-            yield max(before)[1], later
+        num_ended = bisect_right(ends, (segment.first.at + MAX_SHARED_S, len(segments)))
+        for place in range(num_ended - 1, -1, -1):
+            index = ends[place][1]
+            if index != later and segments[index].first.at < segment.first.at:
+                yield index, later
+                break
 
 
-def last_sightings(segments: Sequence[TrackSegment]) -> Iterator[tuple[int, int, bool]]:
-    """Yield after which track segment of one person another began, for cameras that may see one person at once.
+def last_sighting(segments: Sequence[TrackSegment], later: int) -> tuple[int, bool] | None:
+    """Return after which track segment of one person another began, for cameras that may see one person at once.
 
     Other than in ``camera_transitions``, a segment goes on from the one just before it in its own camera, whatever
     other cameras saw since.
 
     Args:
         segments: Of one person, in any order.
+        later: Index of the segment that began.
 
-    Yields:
-        Two indices, earlier and later, and whether the person was in sight elsewhere when the later one began: then the
-        time between the two is no absence.
+    Returns:
+        Index of the earlier one, and whether the person was in sight elsewhere when the later one began: then the time
+        between the two is no absence. None if nothing ended before.
     """
-    for one, two in camera_transitions(segments):
-        later = segments[two]
-        own = [
-            (other.last.at, index)
-            for index, other in enumerate(segments)
-            if other.camera_id == later.camera_id
-            and other.first.at < later.first.at
-            and other.last.at <= later.first.at + MAX_SHARED_S
-            and later.first.at - other.last.at <= OWN_CAMERA_S
-        ]
-        is_in_sight = any(
-            other.first.at < later.first.at and other.last.at > later.first.at + MAX_SHARED_S for other in segments
-        )
-        yield (max(own)[1] if own else one), two, is_in_sight and not own
+    segment = segments[later]
+    earlier = [index for index, other in enumerate(segments) if other.first.at < segment.first.at]
+    before = [
+        (segments[index].last.at, index)
+        for index in earlier
+        if segments[index].last.at <= segment.first.at + MAX_SHARED_S
+    ]
+    if not before:
+        return None
+    own = [
+        (last_at, index)
+        for last_at, index in before
+        if segments[index].camera_id == segment.camera_id and segment.first.at - last_at <= OWN_CAMERA_S
+    ]
+    if own:
+        return max(own)[1], False
+    return max(before)[1], len(before) < len(earlier)

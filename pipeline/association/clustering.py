@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.association.adaptation.projection import IDENTITY, Projection
+from pipeline.association.adaptation.projection import IDENTITY, Projection, Vector
 from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
 from pipeline.association.cues import MAX_CUE_LLR
 from pipeline.association.group_cues import GroupCues
@@ -33,6 +33,7 @@ def cluster(
     needed: NeededLlr,
     constraints: LinkConstraints,
     projection: Projection = IDENTITY,
+    vectors: Sequence[Vector] | None = None,
 ) -> list[list[int]]:
     """Return which segments show one person, as lists of indices into ``segments``.
 
@@ -42,11 +43,21 @@ def cluster(
         needed: LLR above which two groups are joined, given how many groups there are now, and how many segments.
         constraints: What rules a link out.
         projection: How embeddings are read.
+        vectors: The sum of the vectors of each segment as it is read; None: they are projected here.
     """
     if not segments:
         return []
+    if vectors is None:
+        vectors = [projection.project(one.vector_sum, one.weight, one.camera_id) for one in segments]
     order = sorted(range(len(segments)), key=lambda index: (segments[index].first.at, segments[index].parts[0]))
-    groups = _Groups([segments[index] for index in order], appearance, needed, constraints, projection)
+    groups = _Groups(
+        [segments[index] for index in order],
+        [vectors[index] for index in order],
+        appearance,
+        needed,
+        constraints,
+        projection,
+    )
     groups.apply_must_links()
     while (pair := groups.best_pair()) is not None:
         groups.join(*pair)
@@ -62,6 +73,7 @@ class _Groups:
     def __init__(
         self,
         segments: Sequence[TrackSegment],
+        vectors: Sequence[Vector],
         appearance: AppearanceLlrs,
         needed: NeededLlr,
         constraints: LinkConstraints,
@@ -77,7 +89,7 @@ class _Groups:
         self._weights = np.array([segment.weight for segment in segments])
         self._reliability_sums = np.array([segment.reliability_sum for segment in segments])
         self._distances = projection.distances
-        self._sums = np.array([projection.project(one.vector_sum, one.weight, one.camera_id) for one in segments])
+        self._sums = np.array(vectors)
         self._ruled_out = np.eye(count, dtype=bool)
         overlapping = _overlapping_in_time(segments)
         for one, two in overlapping:

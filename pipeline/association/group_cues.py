@@ -2,7 +2,7 @@
 
 Clustering asks for one group with every other, hundreds of times. So the cue is found for all of them at once: for each
 segment and group it is known which segment of the group the segment would follow. The pairs are those of
-``last_sightings``.
+``last_sighting``.
 """
 
 from collections.abc import Callable, Sequence

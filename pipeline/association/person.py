@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.association.adaptation.projection import IDENTITY, Projection
+from pipeline.association.adaptation.projection import IDENTITY, Projection, Vector
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Identity
 
@@ -25,7 +24,7 @@ class Appearance:
 
     weight: float
     reliability: float
-    vector_sum: NDArray[np.float64]
+    vector_sum: Vector
     latest: TrackSegment
 
 
@@ -38,19 +37,30 @@ class Person:
         segments: In any order; none only between creation and the first segment.
         projection: How embeddings are read.
         cache: Their sums; None after a change.
+        readings: By ``id`` of a segment: the sum of its vectors, the projection, and what it is read as by that.
     """
 
     person_id: int
     segments: list[TrackSegment] = field(default_factory=list)
     projection: Projection = IDENTITY
     cache: Appearance | None = None
+    readings: dict[int, tuple[Vector, Projection, Vector]] = field(default_factory=dict)
 
     @property
     def appearance(self) -> Appearance:
         """The sums over the segments, cached until ``changed``."""
         if self.cache is None:
-            self.cache = _appearance(self.segments, self.projection)
+            self.cache = self._appearance()
+            self.readings = {id(segment): self.readings[id(segment)] for segment in self.segments}
         return self.cache
+
+    def read(self, segment: TrackSegment) -> Vector:
+        """Return the sum of the vectors of one of the segments as it is read, shape ``(D,)``; it is projected once."""
+        known = self.readings.get(id(segment))
+        if known is None or known[0] is not segment.vector_sum or known[1] is not self.projection:
+            projected = self.projection.project(segment.vector_sum, segment.weight, segment.camera_id)
+            known = self.readings[id(segment)] = segment.vector_sum, self.projection, projected
+        return known[2]
 
     def changed(self) -> None:
         """Drop the cache, after segments were added, removed or extended."""
@@ -58,7 +68,7 @@ class Person:
 
     def distance_to(self, other: Self) -> float:
         """Return the cosine distance between the mean appearance of two people."""
-        one, two = (_appearance(person.segments, self.projection) for person in (self, other))
+        one, two = self._appearance(), other._appearance()
         return float(self.projection.distances(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight)))
 
     def settle(self, before: float, going_on: Sequence[TrackSegment]) -> bool:
@@ -86,7 +96,7 @@ class Person:
     def identity(self, space: str, max_prototypes: int) -> Identity:
         """Return what the gallery keeps of the person: the mean vectors of the segments with the most weight."""
         views = sorted(self.segments, key=lambda segment: (-segment.weight, segment.parts[0]))
-        prototypes = np.stack([_projected(segment, self.projection) for segment in views[:max_prototypes]])
+        prototypes = np.stack([self.read(segment) for segment in views[:max_prototypes]])
         prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)
         return Identity(
             self.person_id,
@@ -97,17 +107,12 @@ class Person:
             camera_ids=tuple(sorted({segment.camera_id for segment in self.segments})),
         )
 
-
-def _projected(segment: TrackSegment, projection: Projection) -> NDArray[np.float64]:
-    return projection.project(segment.vector_sum, segment.weight, segment.camera_id)
-
-
-def _appearance(segments: Sequence[TrackSegment], projection: Projection) -> Appearance:
-    weight = sum(segment.weight for segment in segments)
-    projected = [_projected(segment, projection) for segment in segments]
-    return Appearance(
-        weight,
-        reliability=sum(segment.reliability_sum for segment in segments) / weight,
-        vector_sum=np.sum(projected, axis=0) if segments[1:] else projected[0],
-        latest=max(segments, key=lambda segment: segment.last.at),
-    )
+    def _appearance(self) -> Appearance:
+        weight = sum(segment.weight for segment in self.segments)
+        read = [self.read(segment) for segment in self.segments]
+        return Appearance(
+            weight,
+            reliability=sum(segment.reliability_sum for segment in self.segments) / weight,
+            vector_sum=np.sum(read, axis=0) if self.segments[1:] else read[0],
+            latest=max(self.segments, key=lambda segment: segment.last.at),
+        )

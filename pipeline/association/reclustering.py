@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from pipeline.association.adaptation.projection import Vector
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_transits
 from pipeline.association.clustering import NeededLlr, cluster
@@ -142,15 +143,18 @@ class Reclustering:
         """Cluster the segments of some people, change the identity store accordingly, and return the corrections."""
         segments: list[TrackSegment] = []
         before: list[int] = []
+        vectors: list[Vector] = []
         for person in people:
             segments += person.segments
             before += [person.person_id] * len(person.segments)
+            vectors += [person.read(segment) for segment in person.segments]
         groups = cluster(
             segments,
             appearance=self.calibration.llrs,
             needed=needed,
             constraints=self.constraints,
             projection=self.store.projection,
+            vectors=vectors,
         )
         moved = _renumber(self.store, segments, before, groups, now)
         _follow_merges(self.store, moved)

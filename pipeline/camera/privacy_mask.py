@@ -60,6 +60,22 @@ def parse_masks(blocks: object) -> dict[str, tuple[Mask, ...]]:
     return found
 
 
+def check_masks(masks: Sequence[Mask], drawn_hw: tuple[int, int]) -> None:
+    """Raise ``ConfigError`` if a mask lies outside of the picture that it is drawn for: it would cover nothing.
+
+    Args:
+        masks: Of one camera.
+        drawn_hw: Height and width of the picture, pixels.
+    """
+    height, width = drawn_hw
+    for mask in masks:
+        if not (np.array(mask.polygon).min(0) < ((1, 1) if mask.is_relative else (width, height))).all():
+            raise ConfigError(
+                f"site.masks.{mask.name}: expected corners in a picture of {width}x{height}, got others, which cover "
+                "nothing; draw it again, or write shares of the picture with relative: true"
+            )
+
+
 def masked(
     image: NDArray[np.uint8], masks: Sequence[Mask], drawn_hw: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
@@ -77,14 +93,10 @@ def masked(
         return image
     height, width = image.shape[:2]
     drawn_h, drawn_w = drawn_hw or (height, width)
+    check_masks(masks, (drawn_h, drawn_w))
     covered = image.copy()
     for mask in masks:
         shares = np.array(mask.polygon) / ((1, 1) if mask.is_relative else (drawn_w, drawn_h))
-        if not (shares.min(0) < 1).all():
-            raise ConfigError(
-                f"site.masks.{mask.name}: expected corners in a picture of {drawn_w}x{drawn_h}, got others, which "
-                "cover nothing; draw it again, or write shares of the picture with relative: true"
-            )
         corners = shares * (width, height)
         cv2.fillPoly(covered, [np.rint(corners).astype(np.int32)], (GREY, GREY, GREY))
     return covered

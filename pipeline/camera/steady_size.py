@@ -25,28 +25,31 @@ class SteadySize:
 
     Args:
         camera_id: The camera, for messages.
+
+    Attributes:
+        size_hw: Height and width of the first frame, pixels; None before it.
     """
 
     def __init__(self, camera_id: str) -> None:
         self._camera_id = camera_id
-        self._size_hw: tuple[int, int] | None = None
+        self.size_hw: tuple[int, int] | None = None
         self._newest_hw: tuple[int, int] | None = None
         self._said: set[tuple[int, int]] = set()
 
     def keep(self, size_hw: tuple[int, int]) -> None:
         """Learn the size of the first frame, which another process read; height and width, pixels."""
-        self._size_hw = size_hw
+        self.size_hw = size_hw
 
     def fitted(self, frame: Frame) -> Frame:
         """Return a frame in the size of the first one."""
-        if self._size_hw is None:
-            self._size_hw = frame.size_hw
-        if frame.size_hw != (self._newest_hw or self._size_hw):
+        if self.size_hw is None:
+            self.size_hw = frame.size_hw
+        if frame.size_hw != (self._newest_hw or self.size_hw):
             self._state_change(frame.size_hw)
         self._newest_hw = frame.size_hw
-        if frame.size_hw == self._size_hw:
+        if frame.size_hw == self.size_hw:
             return frame
-        height, width = self._size_hw
+        height, width = self.size_hw
         scale = min(height / frame.size_hw[0], width / frame.size_hw[1])
         size_wh = (width, height)
         if not self._has_shape(frame.size_hw):
@@ -57,17 +60,17 @@ class SteadySize:
         return Frame(frame.stamp, image)
 
     def _has_shape(self, size_hw: tuple[int, int]) -> bool:
-        assert self._size_hw is not None
-        ratio = size_hw[1] * self._size_hw[0] / (size_hw[0] * self._size_hw[1])
+        assert self.size_hw is not None
+        ratio = size_hw[1] * self.size_hw[0] / (size_hw[0] * self.size_hw[1])
         return abs(ratio - 1) <= SAME_SHAPE
 
     def _state_change(self, size_hw: tuple[int, int]) -> None:
-        assert self._size_hw is not None
+        assert self.size_hw is not None
         if size_hw in self._said:
             return
         self._said.add(size_hw)
-        (height, width), (first_height, first_width) = size_hw, self._size_hw
-        if size_hw == self._size_hw:
+        (height, width), (first_height, first_width) = size_hw, self.size_hw
+        if size_hw == self.size_hw:
             logger.warning("camera %s: the picture is %dx%d again, as at first", self._camera_id, width, height)
             return
         what = (

@@ -12,6 +12,7 @@ from pipeline.config.places import warn_of_rules
 from pipeline.config.plan import check_values
 from pipeline.config.sites import load_sites
 from pipeline.core.errors import ConfigError, ReidError
+from pipeline.runtime.cameras.frame_queue import wait_for_readers
 from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.cluster import leave_cluster
 from pipeline.telemetry.logs import log_to_file, set_up_logs
@@ -36,6 +37,9 @@ Choices, one file each in configs/:
 
 SHOW = ("--cfg", "-c")
 """Options that print the configuration, as hydra calls them; ``job`` is what is printed."""
+
+READERS_S = 5.0
+"""Seconds to wait at the end for threads that still read a camera. More wait longer for one that hangs."""
 
 
 def main() -> int:
@@ -82,6 +86,7 @@ def run(overrides: list[str]) -> int:
         try:
             asyncio.run(job.run())
         finally:
+            wait_for_readers(READERS_S)
             leave_cluster()
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,15 +9,18 @@ from typing import Any
 
 from pipeline.camera.privacy_mask import Mask, MaskedSource, parse_masks
 from pipeline.config.intake import camera_intakes
+from pipeline.config.places import check_unrecorded
 from pipeline.config.plugins import build, build_recorded, build_source
 from pipeline.config.schema import PipelineConfig, SiteConfig
 from pipeline.core import Monitor, Source
-from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 from pipeline.ledger.cameras.command import ChangedCameras
 from pipeline.runtime.cameras.monitors import Monitors
 from pipeline.runtime.plan import CameraIntake, Detection, Plan
+
+MAX_NAME_BYTES = 200
+"""Bytes of a camera's name, UTF-8. Files are named by it, and take 255 with what stands before and behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,12 @@ def any_is_live(make_sources: Mapping[str, Callable[[], Source]]) -> bool:
 
 
 def check_camera_names(site: SiteConfig) -> None:
-    """Raise ``ConfigError`` if a camera's name cannot be a file's."""
+    """Raise ``ConfigError`` if a camera's name cannot be a file's, with some letters before and behind it."""
     for camera_id in site.cameras:
+        if len(camera_id.encode()) > MAX_NAME_BYTES:
+            raise ConfigError(
+                f"site.cameras: expected names of at most {MAX_NAME_BYTES} bytes, got {camera_id:.40}…; rename it"
+            )
         if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
             raise ConfigError(
                 f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
@@ -118,10 +125,7 @@ def masked_source(
     Raises:
         ConfigError: If there are masks and the camera is recorded as it is.
     """
-    if masks and parse_camera(camera).record is not None:
-        raise ConfigError(
-            f"site.cameras.{camera_id}.record: records what site.masks.{masks[0].name} covers; leave one of them out"
-        )
+    check_unrecorded(camera_id, camera, masks)
     return partial(MaskedSource, make_source, masks) if masks else make_source
 
 

@@ -6,22 +6,25 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.kept_cameras import kept_cameras
+from pipeline.config.kept_cameras import kept_cameras, without_cameras
+from pipeline.config.places import check_drawn
 from pipeline.config.rule_edits import CONFIG_DIRS, TOP, edits_path, engine_of, parse_edits, read_rules, whole_edits
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError
+from pipeline.telemetry.status import frame_sizes
 
 
 def checked_edits(folder: Path, rules: Path | None, config_dirs: Sequence[Path] = ()) -> dict[str, Any]:
     """Return the rules of a run, with those of a file, as a file of edits that leaves nothing out.
 
     Raises:
-        ConfigError: If a run with such rules would not start.
+        ConfigError: If the next run with such rules would not start.
     """
     run = run_of(folder / "config.yaml") | {CONFIG_DIRS: list(config_dirs)}
     name = str(rules or folder / "config.yaml")
     edits = whole_edits(run, {} if rules is None else parse_edits(read_rules(rules), name), name)
-    engine_of(run, edits, name)
+    site = {**run["site"], **without_cameras(edits)["site"]}
+    check_drawn(engine_of(run, edits, name), site, frame_sizes(folder))
     return edits
 
 

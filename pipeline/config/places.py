@@ -1,17 +1,21 @@
 """What a configuration says of places: which cameras, and which keys of zones no rule reads."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.engine import AlertEngine
+from pipeline.alerts.picture_check import Sizes
 from pipeline.alerts.plane_geometry import crossed_edges
 from pipeline.alerts.schedule import parse_schedule
 from pipeline.alerts.zones import parse_lines, parse_zones
-from pipeline.camera.privacy_mask import parse_masks
+from pipeline.camera.privacy_mask import Mask, check_masks, parse_masks
+from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError
 
 RULES = "pipeline.alerts.rules."
@@ -51,7 +55,66 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
         for camera_id in cameras:
             if str(camera_id) not in known:
                 raise ConfigError(f"{key}: expected one of {sorted(known)}, got {camera_id}; correct it")
-    _check_own_shapes(site, alerts)
+    parse_ground(site.get("ground") or {}, known)
+    _check_shapes(site, alerts)
+
+
+def parse_ground(blocks: Mapping[str, Any], known: Collection[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the homographies of ``site.ground``, each of shape ``(3, 3)``: pixels to metres.
+
+    Args:
+        blocks: By camera, three rows of three numbers.
+        known: Cameras that may be named.
+
+    Raises:
+        ConfigError: If one is none; names the key.
+    """
+    homographies = {}
+    for camera_id, rows in blocks.items():
+        try:
+            matrix = np.array(rows, np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+        is_good = matrix.shape == (3, 3) and np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) >= 1e-12
+        if camera_id not in known or not is_good:
+            raise ConfigError(
+                f"site.ground.{camera_id}: expected a camera of {sorted(known)} and three rows of three numbers that "
+                f"take pixels to metres, got {rows}; correct it"
+            )
+        homographies[camera_id] = matrix
+    return homographies
+
+
+def check_drawn(engine: AlertEngine, site: Mapping[str, Any], sizes: Sizes) -> None:
+    """Raise if the picture of a camera does not show what is drawn for it, as the next run would.
+
+    Zones and lines of live cameras are left out: a run begins without their pictures, and warns later.
+
+    Args:
+        engine: Has the rules.
+        site: As above.
+        sizes: Of the cameras that are known.
+
+    Raises:
+        ConfigError: Names the key.
+    """
+    masks = parse_masks(site.get("masks") or {})
+    for camera_id, size in sizes.items():
+        check_masks(masks.get(camera_id, ()), size)
+    cameras = site["cameras"]
+    recorded = {
+        name: size for name, size in sizes.items() if name in cameras and parse_camera(cameras[name]).is_complete
+    }
+    for camera_id in recorded:
+        engine.check_picture(camera_id, recorded)
+
+
+def check_unrecorded(camera_id: str, camera: object, masks: Sequence[Mask]) -> None:
+    """Raise ``ConfigError`` if there are masks of a camera whose main stream is recorded as it is."""
+    if masks and isinstance(camera, Mapping) and camera.get("record") is not None:
+        raise ConfigError(
+            f"site.cameras.{camera_id}.record: records what site.masks.{masks[0].name} covers; leave one of them out"
+        )
 
 
 def warn_of_rules(site: Mapping[str, Any], alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> None:
@@ -68,7 +131,7 @@ def warn_of_rules(site: Mapping[str, Any], alerts: Mapping[str, Any], enrolled: 
 
 def unread_keys(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> list[str]:
     """Return a warning for each key of a zone that only rules read which are not chosen; arguments as above."""
-    targets = {name: str(node.get("_target_", "")) for name, node in alerts.items() if isinstance(node, Mapping)}
+    targets = _targets(alerts)
     if not all(target.startswith(RULES) for target in targets.values()):
         return []
     zones = site["zones"] if isinstance(site["zones"], Mapping) else {}
@@ -110,6 +173,11 @@ def idle_rules(alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> lis
     return found
 
 
+def _targets(alerts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the class of each rule."""
+    return {name: str(node.get("_target_", "")) for name, node in alerts.items() if isinstance(node, Mapping)}
+
+
 def _short_schedules(rule: str, node: Mapping[str, Any]) -> Iterator[str]:
     """Yield a warning for each zone that never counts for as long as a rule wants."""
     key, zones = LIMITS.get(rule, ""), node.get("zones")
@@ -126,10 +194,12 @@ def _short_schedules(rule: str, node: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
-    """Raise if a rule has shapes of its own that are none; those of the site are named by what reads them."""
-    for rule, options in alerts.items():
-        for kind, parse in (("zones", parse_zones), ("lines", parse_lines)):
+def _check_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
+    """Raise if shapes of the site or of a rule are none; those of the site may have keys that only other rules read."""
+    for kind, parse in (("zones", parse_zones), ("lines", parse_lines)):
+        if all(target.startswith(RULES) for target in _targets(alerts).values()) and isinstance(site[kind], Mapping):
+            parse(site[kind], AlertBuilder(name="site", severity="info"), site.get("ground") or {})
+        for rule, options in alerts.items():
             shapes = options.get(kind) if isinstance(options, Mapping) else None
             if isinstance(shapes, Mapping) and shapes != site[kind]:
                 builder = AlertBuilder(name=rule, severity="info", shapes=f"alerts.{rule}")
@@ -137,8 +207,11 @@ def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> Non
 
 
 def _check_masks(site: Mapping[str, Any]) -> None:
-    """Raise if a mask is none: where edges cross each other, the middle would not be covered."""
-    for mask in chain.from_iterable(parse_masks(site.get("masks") or {}).values()):
+    """Raise if a mask covers nothing, or not all: where edges cross each other, the middle would not be covered."""
+    found = parse_masks(site.get("masks") or {})
+    for camera_id, masks in found.items():
+        check_unrecorded(camera_id, site["cameras"].get(camera_id), masks)
+    for mask in chain.from_iterable(found.values()):
         crossed = crossed_edges(np.array(mask.polygon))
         if crossed is not None:
             raise ConfigError(

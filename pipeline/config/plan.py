@@ -8,8 +8,6 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
@@ -21,7 +19,7 @@ from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
 from pipeline.config.detection import OF_RUN, check_size, detection_of, own_detections, own_detectors, size_hw
-from pipeline.config.places import check_places, warn_of_rules
+from pipeline.config.places import check_places, parse_ground, warn_of_rules
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.process_limits import is_elsewhere, process_limits
 from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, settle_of, with_edits
@@ -141,7 +139,6 @@ def check_values(config: PipelineConfig) -> None:
     check_camera_names(config.site)
     check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
-    _ground(config.site)
     for key, node in [(OF_RUN, config.detector), *own_detectors(config.site.cameras).values()]:
         check_size(node, key)
     size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw")
@@ -159,7 +156,8 @@ def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = N
         ConfigError: If the gallery or the ground plane cannot be used; names the key.
     """
     make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
-    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site), cameras)
+    ground = Ground(parse_ground(config.site.ground, known_cameras(config.site)))
+    return partial(_matcher, make_gallery, config.matcher, config.site, ground, cameras)
 
 
 def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
@@ -283,22 +281,6 @@ def _topology(site: SiteConfig) -> Topology:
         None if site.overlaps is None else frozenset(camera_pair(*pair) for pair in site.overlaps),
         frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_transit),
     )
-
-
-def _ground(site: SiteConfig) -> Ground:
-    homographies = {}
-    for camera_id, rows in site.ground.items():
-        try:
-            matrix = np.array(rows, np.float64)
-        except (TypeError, ValueError):
-            matrix = np.empty(0)
-        if camera_id not in known_cameras(site) or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
-            raise ConfigError(
-                f"site.ground.{camera_id}: expected a camera of {sorted(known_cameras(site))} and three rows of three "
-                f"numbers that take pixels to metres, got {rows}; correct it"
-            )
-        homographies[camera_id] = matrix
-    return Ground(homographies)
 
 
 def _alert_engine(

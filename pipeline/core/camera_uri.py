@@ -58,6 +58,11 @@ class Camera:
         """Whether it is a path on this machine: it can be read again."""
         return self.kind in RECORDINGS
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is a recording to which nobody adds (``follow``), so that its first picture is there."""
+        return self.is_recording and not self.options.get("follow")
+
 
 def parse_camera(camera: object) -> Camera:
     """Return what an entry of ``site.cameras`` means: a URI, or a block with ``uri`` and options.

@@ -314,8 +314,8 @@ class CountsCalls(Protocol):
 
 
 def calls_of(plugin: object) -> Counter[int]:
-    """Return the counter of a plug-in's calls, which goes on counting; an empty one if it counts none."""
-    return plugin.calls if isinstance(plugin, CountsCalls) else Counter()
+    """Return the counter of a plug-in's calls, which goes on counting; an empty one if its ``calls`` are no counter."""
+    return plugin.calls if isinstance(plugin, CountsCalls) and isinstance(plugin.calls, Counter) else Counter()
 
 
 class Gallery(Protocol):

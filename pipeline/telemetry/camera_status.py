@@ -39,6 +39,7 @@ class CameraStatus:
         unrecorded: Why nothing is recorded now, though it should be; None if all is well.
         left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
             topic that are of another camera, have no value, or were deleted before they were read.
+        frame_hw: Height and width of its first frame, pixels, for which zones, lines and masks are drawn; None before.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -79,6 +80,7 @@ class CameraStatus:
     recorded_bytes: int = 0
     unrecorded: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    frame_hw: tuple[int, int] | None = None
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0

@@ -79,6 +79,16 @@ def last_status_at(folder: Path) -> float | None:
         return None
 
 
+def frame_sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return height and width of the first frame of each camera of the last run into a folder, as far as known."""
+    try:
+        cameras = json.loads((folder / "status.json").read_text())["cameras"]
+        sizes = {camera_id: status.get("frame_hw") for camera_id, status in cameras.items()}
+        return {camera_id: (int(size[0]), int(size[1])) for camera_id, size in sizes.items() if size}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return {}
+
+
 async def write_status(folder: Path, pipeline: Watched, disk: Callable[[], DiskStatus] = DiskStatus) -> None:
     """Write the status of a pipeline to ``status.json`` until cancelled; readers never see half a file.
 

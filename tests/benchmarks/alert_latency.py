@@ -87,6 +87,8 @@ def measure(folder: Path, what: str, sinks: str, detector: str, **variables: str
         give_up_at = time.monotonic() + READY_S
         while not (folder / what / "status.json").is_file() and time.monotonic() < give_up_at:
             time.sleep(0.5)
+        if not (folder / what / "status.json").is_file():
+            sys.exit(f"{what}: the program is not ready after {READY_S:.0f} s\n{interrupt(process).err[-2000:]}")
         time.sleep(SECONDS)
         found = list(watcher.alerts.items())
         finished = interrupt(process)

@@ -67,10 +67,10 @@ def test_layouts_have_pages_and_the_address_keeps_them(twelve: Page) -> None:
     check_fits(twelve)
     assert len(shown(twelve)) == 12
     for layout, num in (("1", 1), ("4", 4), ("9", 9), ("16", 12)):
-        twelve.locator('[data-key="Layout"]').select_option(layout)
+        twelve.locator('[data-key="layout"]').select_option(layout)
         expect(twelve.locator("figure.camera")).to_have_count(num)
         check_fits(twelve)
-    twelve.locator('[data-key="Layout"]').select_option("9")
+    twelve.locator('[data-key="layout"]').select_option("9")
     twelve.locator('[data-key="later"]').click()
     expect(twelve.locator("figure.camera")).to_have_count(3)
     assert shown(twelve) == ["cam10", "cam11", "cam12"]
@@ -80,7 +80,7 @@ def test_layouts_have_pages_and_the_address_keeps_them(twelve: Page) -> None:
 
 
 def test_groups_are_those_of_the_site_and_ones_own_which_are_kept(four: Page) -> None:
-    four.locator('[data-key="Cameras"]').select_option("hall")
+    four.locator('[data-key="group"]').select_option("hall")
     expect(four.locator("figure.camera")).to_have_count(2)
     assert shown(four) == ["cam1", "cam3"]
     four.locator('[data-key="groups"]').click()
@@ -91,7 +91,7 @@ def test_groups_are_those_of_the_site_and_ones_own_which_are_kept(four: Page) ->
     go(four, "people")
     go(four, "live")
     four.reload()
-    four.locator('[data-key="Cameras"]').select_option("mine")
+    four.locator('[data-key="group"]').select_option("mine")
     expect(four.locator("figure.camera")).to_have_count(1)
     assert shown(four) == ["cam3"]
     four.locator('[data-key="groups"]').click()

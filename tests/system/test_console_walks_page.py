@@ -65,7 +65,7 @@ def test_people_are_replayed_on_the_ground_with_names_and_trails(browser: Browse
         assert page.locator(".floor polyline").count() == 1
         expect(page.locator("g[data-person='2']")).to_have_count(1)
         page.wait_for_selector("text=Not shown, because their ground is not known: yard.")
-        page.locator('[data-key="Speed"]').select_option("0.5")
+        page.locator('[data-key="speed"]').select_option("0.5")
         page.locator('[data-key="play"]').click()
         page.wait_for_function(
             "() => Number(document.querySelector('g[data-person=\"1\"]').dataset.place.split(',')[0]) > 3"

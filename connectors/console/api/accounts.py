@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import Field
 
-from connectors.console.api.permissions import Administrator, Anyone, Viewer, visitor_of
+from connectors.console.api.permissions import Administrator, Anyone, Person, visitor_of
 from connectors.console.api.sessions import Sessions, cookie_name
 from connectors.console.api.throttle import FREE_TRIES_OF_ADDRESS, MAX_REMEMBERED, Throttle
 from connectors.console.store.accounts import MIN_PASSWORD, NAME, Accounts, Role, User
 from connectors.console.store.notes import NotesStore
+from connectors.console.store.site import SiteReader
 from pipeline.core.errors import ConfigError
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{NAME}$")]
@@ -64,12 +65,14 @@ class AccountRoutes:
         accounts: Users and tokens.
         sessions: Cookies.
         notes: Writes the audit.
+        site: Knows the cameras.
     """
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, notes: NotesStore) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions, notes: NotesStore, site: SiteReader) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._notes = notes
+        self._site = site
         self._throttle = Throttle()
         self._address_throttle = Throttle(free_tries=FREE_TRIES_OF_ADDRESS)
         # Addresses from which a user has logged in: others who guess the name's password do not lock these out.
@@ -154,7 +157,7 @@ class AccountRoutes:
             "recovery_codes": self._accounts.second_factors.num_recovery_codes(user.name),
         }
 
-    def change_password(self, user: Viewer, change: NewPassword) -> dict[str, Any]:
+    def change_password(self, user: Person, change: NewPassword) -> dict[str, Any]:
         """Change the password of the user who asks; all of their sessions end."""
         keys = (f"name {user.name}",)
         if self._throttle.wait_s(*keys) > 0:
@@ -175,6 +178,7 @@ class AccountRoutes:
         self._refuse_if_open(user)
         self._check_within(user, new.cameras)
         self._check_may_change(user, name)
+        self._check_known(user, name, new.cameras or ())
         try:
             self._accounts.put(name, new.password, new.role, new.cameras)
         except ConfigError as error:
@@ -238,6 +242,15 @@ class AccountRoutes:
         other = self._accounts.user(name)
         if other is not None:
             self._check_within(user, other.cameras)
+
+    def _check_known(self, user: User, name: str, cameras: tuple[str, ...]) -> None:
+        """Raise 422 for a camera that the site does not have, unless the user who is changed has it already."""
+        site, before = self._site.site(), self._accounts.user(name)
+        known = {*site.cameras, *site.later}
+        unknown = set(cameras) - known - set((before and before.cameras) or ())
+        if known and unknown:
+            expected = ", ".join(sorted(filter(user.sees, known)))
+            raise HTTPException(422, f"cameras: expected some of {expected}, got {min(unknown)}; correct it")
 
     def _check_within(self, user: User, cameras: tuple[str, ...] | None) -> None:
         if not is_within(user, cameras):

@@ -77,7 +77,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     app.add_exception_handler(ConnectorError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     for routes in (
-        AccountRoutes(state.accounts, state.sessions, state.notes),
+        AccountRoutes(state.accounts, state.sessions, state.notes, state.site_file),
         SecondFactorRoutes(state.accounts, state.sessions, state.notes),
         AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures, state.settings.output_dir),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),

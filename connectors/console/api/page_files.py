@@ -10,6 +10,7 @@ TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 
@@ -18,13 +19,15 @@ class PageFiles:
     """Serves the files in ``page/``."""
 
     def __init__(self) -> None:
-        self._files = {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.suffix in TYPES}
+        self._files = {
+            path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.suffix in TYPES
+        }
 
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.index, methods=["GET"])
-        router.add_api_route("/page/{name}", self.file, methods=["GET"])
+        router.add_api_route("/page/{name:path}", self.file, methods=["GET"])
         return router
 
     def index(self) -> Response:

@@ -59,6 +59,12 @@ def administrator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
     return _user_with(visitor, Role.ADMINISTRATOR)
 
 
+def check_sees_all(user: User, why: str) -> None:
+    """Raise 403 unless a user sees all cameras; ``why`` says what needs that, such as "rules are of all cameras"."""
+    if user.cameras is not None:
+        raise HTTPException(403, f"{why}, and you may not see all of them")
+
+
 Anyone = Annotated[Visitor, Depends(visitor_of)]
 Person = Annotated[User, Depends(person_of)]
 Viewer = Annotated[User, Depends(viewer_of)]

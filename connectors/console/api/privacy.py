@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from connectors.console.api.people import PersonId
-from connectors.console.api.permissions import Administrator, Operator, Viewer
+from connectors.console.api.permissions import Administrator, Operator, Viewer, check_sees_all
 from connectors.console.app_state import AppState
 from connectors.console.store.accounts import User
 from connectors.console.store.export import record_zip
@@ -73,8 +73,7 @@ class PrivacyRoutes:
 
     def audit(self, user: Administrator) -> list[dict[str, Any]]:
         """Who did what: the audit of the ledger, newest first. Needs a user who sees all cameras."""
-        if user.cameras is not None:
-            raise HTTPException(403, "the audit is of all cameras, and you may not see all of them")
+        check_sees_all(user, "the audit is of all cameras")
         return [
             {
                 "number": entry.number,

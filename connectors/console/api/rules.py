@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pydantic import Field
 
-from connectors.console.api.permissions import Administrator
+from connectors.console.api.permissions import Administrator, check_sees_all
 from connectors.console.app_state import AppState
 from connectors.console.site_editing.cameras import cameras_of, with_cameras
 from connectors.console.site_editing.checks import RuleTools
@@ -30,6 +30,9 @@ MAX_ALERTS_SHOWN = 200
 
 UNLIMITED = "unlimited"
 """What stands for an infinite number in an answer; in a file of edits it is ``.inf``."""
+
+OF_ALL = "rules are of all cameras"
+"""Why who edits them sees all cameras."""
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Number = Annotated[int, Path(ge=1, le=2**62)]
@@ -93,7 +96,7 @@ class RuleRoutes:
 
     def rules(self, user: Administrator) -> dict[str, Any]:
         """The rules as they are edited, each rule that there is, and the versions, newest first."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         store = self._state.rules()
         versions = store.versions()
         text = store.text()
@@ -107,37 +110,35 @@ class RuleRoutes:
 
     def check(self, user: Administrator, edits: Edits) -> dict[str, Any]:
         """The edits as a run reads them, and their difference from what holds; 422 with the key that is wrong."""
-        self._check_sees_all(user)
-        checked = self._checked(edits.rules)
+        check_sees_all(user, OF_ALL)
+        checked = self._edited(edits.rules)
         before = self._checked(self._state.rules().text())["text"]
         return {**checked, "diff": _diff(before, checked["text"])}
 
     def save(self, user: Administrator, new: NewVersion) -> dict[str, Any]:
         """Save edits as a new version; 409 if somebody else saved one meanwhile."""
-        self._check_sees_all(user)
-        if cameras_of(self._checked(new.rules)["text"]) != cameras_of(self._state.rules().text()):
-            raise HTTPException(422, "site.cameras: cameras are changed in their own form; leave them as they are")
-        return self._saved(user, new.rules, new.reason, new.base)
+        check_sees_all(user, OF_ALL)
+        return self._saved(user, self._edited(new.rules)["text"], new.reason, new.base)
 
     def restore(
         self, user: Administrator, number: Number, base: Annotated[int, Query(ge=0, le=2**62)]
     ) -> dict[str, Any]:
         """Save an earlier version as the newest; the cameras stay as they are."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         text = with_cameras(self._version(number), cameras_of(self._state.rules().text()))
         return self._saved(user, text, f"version {number} again", base)
 
     def version(self, user: Administrator, number: Number) -> dict[str, Any]:
         """A version, and its difference from the one before."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         text = self._version(number)
         before = [each.text for each in self._state.rules().versions() if each.number < number][:1]
         return {"text": text, "diff": _diff(before[0] if before else text, text)}
 
     def trial(self, user: Administrator, edits: Edits) -> dict[str, Any]:
         """Alerts by rule that edits would have raised over the run, those of what holds now, and the newest of them."""
-        self._check_sees_all(user)
-        checked = self._checked(edits.rules)["text"]
+        check_sees_all(user, OF_ALL)
+        checked = self._edited(edits.rules)["text"]
         try:
             found = self._tools.replay(checked)
             now = self._tools.replay(self._checked(self._state.rules().text())["text"])
@@ -153,7 +154,7 @@ class RuleRoutes:
 
     def ground(self, user: Administrator, points: Points) -> dict[str, Any]:
         """The homography from pixels to metres, and the error of each point."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         try:
             return asdict(ground_plane(points.pixels, points.metres))
         except DataError as error:
@@ -161,7 +162,7 @@ class RuleRoutes:
 
     def picture(self, user: Administrator, camera: Annotated[str, Query(max_length=200)]) -> Response:
         """The first picture of a camera's recording, a JPEG."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         try:
             masks = self._checked(self._state.rules().text())["edits"]["site"]["masks"]
             jpeg = still(self._state.settings.output_dir / "config.yaml", camera, masks)
@@ -179,6 +180,13 @@ class RuleRoutes:
             raise HTTPException(409, str(error)) from error
         self._state.notes.audit(user.name, "rules saved", f"version {number}{': ' if reason else ''}{reason}")
         return {"number": number, "text": checked["text"], "state": self._state_of(checked["text"])}
+
+    def _edited(self, text: str) -> dict[str, Any]:
+        """Return edits that somebody made, checked; 422 if they cannot be used, or change a camera."""
+        checked = self._checked(text)
+        if cameras_of(checked["text"]) != cameras_of(self._state.rules().text()):
+            raise HTTPException(422, "site.cameras: cameras are changed in their own form; leave them as they are")
+        return checked
 
     def _checked(self, text: str) -> dict[str, Any]:
         try:
@@ -209,10 +217,6 @@ class RuleRoutes:
         if newest is not None and newest.action == "rules refused":
             return {"name": "refused", "reason": newest.subject}
         return {"name": "waiting", "reason": ""}
-
-    def _check_sees_all(self, user: User) -> None:
-        if user.cameras is not None:
-            raise HTTPException(403, "rules are of all cameras, and you may not see all of them")
 
 
 def _finite(value: Any) -> Any:

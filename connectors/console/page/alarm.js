@@ -2,7 +2,8 @@
 
 import { get, send } from "./api.js";
 import { h, toast } from "./dom.js";
-import { eventTime, personLink, thumbnail } from "./format.js";
+import { eventTime, personLink, personTitle, thumbnail } from "./format.js";
+import { t, tn, told } from "./language.js";
 
 const AGAIN_MS = 30000;
 const MAX_TOASTS = 3;
@@ -31,26 +32,26 @@ export class Alarm {
     this.urgent = waiting.filter((alert) => alert.severity !== "info").length;
     this.open = Math.max(0, open - found.filter((alert) => isOpen(alert) && alert.rule in muted).length);
     for (const alert of fresh.slice(0, MAX_TOASTS)) this.tell(alert, mayAcknowledge);
-    if (fresh.length > MAX_TOASTS) toast(`${fresh.length - MAX_TOASTS} more new alerts`, { action: { name: "Show", run: () => { location.hash = "#/alerts"; } } });
+    if (fresh.length > MAX_TOASTS) toast(tn("{count} more new alert", "{count} more new alerts", fresh.length - MAX_TOASTS), { action: { name: t("Show"), run: () => { location.hash = "#/alerts"; } } });
     if (fresh.length) this.sound();
     return this.open;
   }
 
   tell(alert, mayAcknowledge) {
     const box = h("div", { className: `toast alarm ${alert.severity}`, "data-alarm": alert.key },
-      thumbnail(alert.picture, `Person ${alert.person}`),
-      h("div", { className: "grow" }, h("b", {}, alert.message),
+      thumbnail(alert.picture, personTitle(alert.person)),
+      h("div", { className: "grow" }, h("b", {}, told(alert.message)),
         h("div", { className: "facts" }, personLink(alert.person), h("span", {}, alert.camera), h("time", {}, eventTime(alert.raised_at))),
         h("div", { className: "bar" },
           mayAcknowledge ? h("button", { onclick: async () => {
             box.remove();
             try { await send("alerts/acknowledge", { key: alert.key }); this.changed(); } catch (error) { toast(error.message, { bad: true }); }
-          } }, "Acknowledge") : null,
-          h("button", { onclick: () => { box.remove(); location.hash = "#/alerts"; } }, "Show"))));
+          } }, t("Acknowledge")) : null,
+          h("button", { onclick: () => { box.remove(); location.hash = "#/alerts"; } }, t("Show")))));
     document.getElementById("toasts").append(box);
     setTimeout(() => box.remove(), AGAIN_MS);
     if (document.hidden && globalThis.Notification?.permission === "granted") {
-      const note = new Notification(alert.message, { body: `${alert.camera}, person ${alert.person}`, tag: alert.key });
+      const note = new Notification(told(alert.message), { body: alert.person ? `${alert.camera}, ${personTitle(alert.person)}` : alert.camera, tag: alert.key });
       note.onclick = () => { focus(); location.hash = "#/alerts"; };
     }
   }

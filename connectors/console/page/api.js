@@ -1,5 +1,7 @@
 // Requests to the server. Every change carries the session's CSRF token.
 
+import { t, told } from "./language.js";
+
 const AT_ONCE = 200;
 
 let csrf = null;
@@ -51,7 +53,7 @@ async function asked(url, options) {
   try {
     return await fetch(url, options);
   } catch {
-    throw new ApiError(0, "The server does not answer.");
+    throw new ApiError(0, t("The server does not answer."));
   }
 }
 
@@ -63,7 +65,7 @@ async function answer(response) {
   const detail = Array.isArray(found.detail) ? found.detail.map((each) => `${each.loc.at(-1)}: ${each.msg}`).join("; ") : found.detail;
   // The session has ended: log in again, and come back to this page.
   if (response.status === 401 && csrf) location.reload();
-  throw Object.assign(new ApiError(response.status, detail || response.statusText), { needs: response.headers.get("x-needs") });
+  throw Object.assign(new ApiError(response.status, told(detail || response.statusText)), { needs: response.headers.get("x-needs") });
 }
 
 // Waits until the pipeline has applied a correction, for 30 seconds at most; returns its last state.
@@ -73,7 +75,7 @@ export async function waitUntilApplied(submitted) {
     await new Promise((resolve) => setTimeout(resolve, tries < 10 ? 150 : 500));
     correction = await get(`corrections/${correction.number}`);
   }
-  if (correction.state === "refused") throw new ApiError(409, correction.outcome);
+  if (correction.state === "refused") throw new ApiError(409, told(correction.outcome));
   return correction;
 }
 

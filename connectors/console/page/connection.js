@@ -2,6 +2,7 @@
 
 import { socket } from "./api.js";
 import { h } from "./dom.js";
+import { locale, t } from "./language.js";
 
 const SILENT_MS = 6000;  // three heartbeats
 const AGAIN_MS = 1000;
@@ -18,7 +19,7 @@ export function connect(changed) {
     lostAt = new Date();
     document.documentElement.dataset.lost = "yes";
     document.getElementById("frame").before(h("div", { id: "lost", role: "alert" },
-      `Connection lost since ${lostAt.toLocaleTimeString()}. What you see is from then. Trying again…`));
+      t("Connection lost since {time}. What you see is from then. Trying again…", { time: lostAt.toLocaleTimeString(locale) })));
   }
 
   function find() {

@@ -3,22 +3,24 @@
 import { get } from "./api.js";
 import { h, put, s } from "./dom.js";
 import { duration, eventTime } from "./format.js";
+import { locale, t, tn } from "./language.js";
 
-const INTERVALS = [["10 s", 10], ["1 min", 60], ["10 min", 600], ["1 h", 3600], ["1 day", 86400]];
+const INTERVALS = [[t("{number} s", { number: 10 }), 10], [t("{number} min", { number: 1 }), 60], [t("{number} min", { number: 10 }), 600], [t("{number} h", { number: 1 }), 3600], [tn("{count} day", "{count} days", 1), 86400]];
+const short = new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 1 });
 const REFRESH_MS = 15000;
 const [WIDTH, HEIGHT, LEFT, FOOT, TOP] = [640, 210, 40, 26, 30];
 
 export async function page(root) {
   const body = h("div", { className: "stack" });
-  const every = h("select", { "aria-label": "Length of an interval", onchange: () => refresh().catch(() => {}) },
+  const every = h("select", { "aria-label": t("Length of an interval"), onchange: () => refresh().catch(() => {}) },
     INTERVALS.map(([name, seconds]) => h("option", { value: seconds, selected: seconds === 60 }, name)));
   put(root, h("div", { className: "head" },
-    h("div", { className: "grow" }, h("h1", {}, "Counts"), h("p", {}, "Each person counts once, whichever cameras see them. Corrections count at once.")), every), body);
+    h("div", { className: "grow" }, h("h1", {}, t("Counts")), h("p", {}, t("Each person counts once, whichever cameras see them. Corrections count at once."))), every), body);
 
   async function refresh() {
     if (document.hidden) return;
     const [{ rows }, heat] = await Promise.all([get(`counts?every=${every.value}`), get("counts/heat")]);
-    put(body, rows.length ? charts(rows, heat) : h("div", { className: "empty" }, "Nobody was seen yet."));
+    put(body, rows.length ? charts(rows, heat) : h("div", { className: "empty" }, t("Nobody was seen yet.")));
   }
 
   const timer = setInterval(() => refresh().catch(() => {}), REFRESH_MS);
@@ -33,12 +35,12 @@ function charts(rows, heat) {
   const label = eventTime;
   const zones = places("zone").length ? "zone" : "camera";
   return h("div", { className: "pack" },
-    card("Different people, with the interval that holds the true number 95 times of 100", band(of("visitors"), label)),
-    places("line").map((place) => card(`Across ${place}`, bars(["left_to_right", "right_to_left"].map((name) => series("line", place, name)), label, ["from left to right", "from right to left"]))),
-    places(zones).map((place) => card(`In ${place}`,
-      lines([series(zones, place, "mean"), series(zones, place, "most")], label, ["people, mean (length of a queue)", "most at once"]),
-      lines([series(zones, place, "dwell_p50_s"), series(zones, place, "dwell_p95_s")], label, ["seconds, half of the people (waiting)", "95 of 100"]))),
-    matrix("Ways between zones", of("zone_flow")), matrix("Ways between cameras", of("flow")),
+    card(t("Different people, with the interval that holds the true number 95 times of 100"), band(of("visitors"), label)),
+    places("line").map((place) => card(t("Across {line}", { line: place }), bars(["left_to_right", "right_to_left"].map((name) => series("line", place, name)), label, [t("from left to right"), t("from right to left")]))),
+    places(zones).map((place) => card(t("In {place}", { place }),
+      lines([series(zones, place, "mean"), series(zones, place, "most")], label, [t("people, mean (length of a queue)"), t("most at once")]),
+      lines([series(zones, place, "dwell_p50_s"), series(zones, place, "dwell_p95_s")], label, [t("seconds, half of the people (waiting)"), t("95 of 100")]))),
+    matrix(t("Ways between zones"), of("zone_flow")), matrix(t("Ways between cameras"), of("flow")),
     Object.entries(heat.planes).map(([plane, cells]) => heatMap(plane, cells, heat)));
 }
 
@@ -62,7 +64,7 @@ function frame(times, most, label) {
 }
 
 function rounded(value) {
-  return String(Math.round(value * 10) / 10);
+  return short.format(value);
 }
 
 function svg(title, ...children) {
@@ -71,16 +73,16 @@ function svg(title, ...children) {
 
 function legend(names) {
   return names.map((name, index) => [
-    s("rect", { x: LEFT + 12 + index * 290, y: 2, width: 12, height: 8, class: index ? "bar other" : "bar" }),
-    s("text", { x: LEFT + 30 + index * 290, y: 11 }, name)]).flat();
+    s("rect", { x: LEFT + 12, y: 2 + index * 14, width: 12, height: 8, class: index ? "bar other" : "bar" }),
+    s("text", { x: LEFT + 30, y: 11 + index * 14 }, name)]).flat();
 }
 
 function band(rows, label) {
   const { x, y, axis } = frame(rows.map((row) => row.since), Math.max(...rows.map((row) => row.high)), label);
   const outline = [...rows.map((row) => `${x(row.since)},${y(row.high)}`), ...rows.toReversed().map((row) => `${x(row.since)},${y(row.low)}`)];
-  return svg("Different people over time", ...axis, s("polygon", { class: "band", points: outline.join(" ") }),
+  return svg(t("Different people over time"), ...axis, s("polygon", { class: "band", points: outline.join(" ") }),
     s("polyline", { class: "path", points: rows.map((row) => `${x(row.since)},${y(row.people)}`).join(" ") }),
-    ...rows.map((row) => s("circle", { class: "bar", cx: x(row.since), cy: y(row.people), r: 4 }, s("title", {}, `${label(row.since)}: ${row.people}, from ${row.low} to ${row.high}`))));
+    ...rows.map((row) => s("circle", { class: "bar", cx: x(row.since), cy: y(row.people), r: 4 }, s("title", {}, t("{time}: {people}, from {low} to {high}", { time: label(row.since), people: row.people, low: row.low, high: row.high })))));
 }
 
 function lines(series, label, names) {
@@ -114,7 +116,7 @@ function matrix(title, rows) {
     return h("td", { style: { textAlign: "center", background: num ? `color-mix(in srgb, var(--accent) ${Math.round(6 + (29 * num) / most)}%, transparent)` : "" } }, num ? String(num) : "");
   };
   return h("section", { className: "card plot" }, h("h2", {}, title),
-    h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "from ↓ to →"), names.map((name) => h("th", { scope: "col", style: { textAlign: "center" } }, name)))),
+    h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, t("from ↓ to →")), names.map((name) => h("th", { scope: "col", style: { textAlign: "center" } }, name)))),
       h("tbody", {}, names.map((from) => h("tr", {}, h("th", { scope: "row" }, from), names.map((to) => cell(from, to))))))));
 }
 
@@ -126,8 +128,8 @@ function heatMap(plane, cells, heat) {
   const most = Math.max(...cells.map((cell) => cell[2]));
   // The ground is seen from above, as on a map: y goes up.
   const drawn = cells.map(([column, row, seconds]) => s("rect", { class: "cell", x: column - left, y: onGround ? high - row - 1 : row, width: 1, height: 1, opacity: (0.08 + 0.92 * Math.sqrt(seconds / most)).toFixed(3) },
-    s("title", {}, onGround ? `${column * heat.cell_m} m, ${row * heat.cell_m} m: ${duration(seconds)}` : duration(seconds))));
-  const title = onGround ? `Where people stood, on the ground; a square is ${heat.cell_m} m wide` : `Where people stood in the picture of ${plane}`;
+    s("title", {}, onGround ? t("{x} m, {y} m: {duration}", { x: column * heat.cell_m, y: row * heat.cell_m, duration: duration(seconds) }) : duration(seconds))));
+  const title = onGround ? t("Where people stood, on the ground; a square is {metres} m wide", { metres: heat.cell_m }) : t("Where people stood in the picture of {camera}", { camera: plane });
   return h("section", { className: "card plot" }, h("h2", {}, title),
-    s("svg", { viewBox: `0 0 ${right - left} ${high - low}`, role: "img", "aria-label": title }, ...drawn), h("p", {}, `Darkest: ${duration(most)} of all people together.`));
+    s("svg", { viewBox: `0 0 ${right - left} ${high - low}`, role: "img", "aria-label": title }, ...drawn), h("p", {}, t("Darkest: {duration} of all people together.", { duration: duration(most) })));
 }

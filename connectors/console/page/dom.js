@@ -1,5 +1,7 @@
 // Creates elements. Text stays text, so the name of a camera or a person can never become markup.
 
+import { t } from "./language.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function h(tag, props = {}, ...children) {
@@ -48,5 +50,5 @@ export function dialog(title, ...children) {
 }
 
 export function addButtons(box, ...buttons) {
-  box.append(h("div", { className: "buttons" }, h("button", { onclick: () => box.close() }, "Cancel"), ...buttons));
+  box.append(h("div", { className: "buttons" }, h("button", { onclick: () => box.close() }, t("Cancel")), ...buttons));
 }

@@ -1,6 +1,7 @@
 // A picture on which zones, lines and points are drawn, with the mouse, a finger, or the keyboard.
 
 import { h } from "./dom.js";
+import { t } from "./language.js";
 
 const NEAR_PX = 12;
 const STEP = 0.004;
@@ -15,7 +16,7 @@ export class Drawing {
     this.held = null;
     this.marks = [];
     this.picture = null;
-    this.canvas = h("canvas", { width: 640, height: 360, tabIndex: 0, role: "application", "aria-label": "Picture to draw on. The fields beside it take the same corners as numbers." });
+    this.canvas = h("canvas", { width: 640, height: 360, tabIndex: 0, role: "application", "aria-label": t("Picture to draw on. The fields beside it take the same corners as numbers.") });
     this.canvas.onpointerdown = (event) => this.press(event);
     this.canvas.onpointermove = (event) => this.move(event);
     this.canvas.onpointerup = this.canvas.onpointercancel = () => this.release();

@@ -6,15 +6,16 @@ import { h, put } from "./dom.js";
 import { duration, eventTime, moment, parseTime } from "./format.js";
 import { drawPlan } from "./floor_drawing.js";
 import { LiveWalks, StoredWalks } from "./floor_walks.js";
+import { t } from "./language.js";
 
 const LENGTHS = [60, 300, 900, 3600];
 const SPEEDS = [0.5, 1, 2, 4, 10];
 
 export async function page(root, context) {
-  const head = h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Floor plan"), h("p", {}, "Where people stand on the ground. The tail shows the last 20 seconds. Select a person to see where they went.")));
+  const head = h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("Floor plan")), h("p", {}, t("Where people stand on the ground. The tail shows the last 20 seconds. Select a person to see where they went."))));
   const found = await get("floor");
   if (!found.cameras.length) {
-    put(root, head, h("div", { className: "empty" }, h("p", {}, "The ground is not known in any camera."), h("p", {}, "Set ground points of the cameras on the page Site, or write site.ground.")));
+    put(root, head, h("div", { className: "empty" }, h("p", {}, t("The ground is not known in any camera.")), h("p", {}, t("Set ground points of the cameras on the page Site, or write site.ground."))));
     return null;
   }
   let extent = found.extent;
@@ -29,22 +30,22 @@ export async function page(root, context) {
   const plan = h("div", { className: "map floor" });
   const clock = h("b", { className: "num clock" });
   const note = h("p", { className: "soft", role: "status" });
-  const toggle = h("button", { className: "main", "data-key": "play", onclick: () => setPlaying(!isPlaying) }, "Play");
-  const slider = h("input", { type: "range", step: 0.1, "aria-label": "Time", oninput: () => seek(Number(slider.value)) });
+  const toggle = h("button", { className: "main", "data-key": "play", onclick: () => setPlaying(!isPlaying) }, t("Play"));
+  const slider = h("input", { type: "range", step: 0.1, "aria-label": t("Time"), oninput: () => seek(Number(slider.value)) });
   const bar = h("div", { className: "bar" });
-  const choice = (label, values, value, text, change) => h("label", {}, label, h("select", { "data-key": label, onchange: (event) => change(Number(event.target.value)) },
+  const choice = (key, label, values, value, text, change) => h("label", {}, label, h("select", { "data-key": key, onchange: (event) => change(Number(event.target.value)) },
     values.map((each) => h("option", { value: each, selected: each === value }, text(each)))));
   put(root, head, h("div", { className: "stack" }, plan,
-    h("section", { className: "card controls", "aria-label": "Time" }, bar, note,
-      found.without_ground.length ? h("p", { className: "soft small" }, `Not shown, because their ground is not known: ${found.without_ground.join(", ")}.`) : null)));
+    h("section", { className: "card controls", "aria-label": t("Time") }, bar, note,
+      found.without_ground.length ? h("p", { className: "soft small" }, t("Not shown, because their ground is not known: {cameras}.", { cameras: found.without_ground.join(", ") })) : null)));
 
   function drawBar() {
     put(bar,
-      context.site.is_live ? h("button", { className: isLive ? "main" : "", "data-key": "live", "aria-pressed": String(isLive), onclick: goLive }, "Live") : null,
-      isLive ? null : [toggle, clock, slider, choice("Speed", SPEEDS, speed, (each) => `× ${each}`, (each) => { speed = each; }),
-        choice("Span", LENGTHS, length, duration, (each) => { length = each; load(true); }),
-        moment("Go to", "", (value) => { if (parseTime(value) !== null) seek(parseTime(value)); }, "go to", context.isElapsed)],
-      isLive && extent ? h("button", { "data-key": "replay", onclick: () => seek(extent[1] - 30) }, "Replay") : null);
+      context.site.is_live ? h("button", { className: isLive ? "main" : "", "data-key": "live", "aria-pressed": String(isLive), onclick: goLive }, t("Live")) : null,
+      isLive ? null : [toggle, clock, slider, choice("speed", t("Speed"), SPEEDS, speed, (each) => `× ${each}`, (each) => { speed = each; }),
+        choice("span", t("Span"), LENGTHS, length, duration, (each) => { length = each; load(true); }),
+        moment(t("Go to"), "", (value) => { if (parseTime(value) !== null) seek(parseTime(value)); }, "go to", context.isElapsed)],
+      isLive && extent ? h("button", { "data-key": "replay", onclick: () => seek(extent[1] - 30) }, t("Replay")) : null);
   }
 
   function goLive() {
@@ -71,7 +72,7 @@ export async function page(root, context) {
     stored = new StoredWalks(answer.walks);
     names = answer.names;
     [slider.min, slider.max] = [from, Math.min(extent[1], from + length)];
-    put(note, answer.is_cut ? "There are more walks than are shown; choose a shorter span." : stored.isEmpty(from, from + length) ? "Nobody walked here in this span." : "");
+    put(note, answer.is_cut ? t("There are more walks than are shown; choose a shorter span.") : stored.isEmpty(from, from + length) ? t("Nobody walked here in this span.") : "");
     point();
   }
 
@@ -90,7 +91,7 @@ export async function page(root, context) {
 
   function setPlaying(wanted) {
     isPlaying = wanted;
-    put(toggle, isPlaying ? "Pause" : "Play");
+    put(toggle, isPlaying ? t("Pause") : t("Play"));
     if (isPlaying && at >= extent[1]) seek(extent[0]);
   }
 
@@ -125,7 +126,7 @@ export async function page(root, context) {
   };
   if (isLive) await refresh();
   else if (extent) await load(true);
-  else put(note, "Nobody has walked here so far.");
+  else put(note, t("Nobody has walked here so far."));
   drawBar();
   connect();
   document.addEventListener("visibilitychange", connect);

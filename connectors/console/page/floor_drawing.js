@@ -2,6 +2,7 @@
 
 import { h, put, s } from "./dom.js";
 import { colour, personLink } from "./format.js";
+import { t, tn } from "./language.js";
 
 const [WIDTH, HEIGHT, BORDER] = [960, 560, 30];
 
@@ -11,7 +12,7 @@ export function drawPlan(parent, areas, places, picture) {
   const size = picture?.metres_per_px ? [picture.width, picture.height].map((side) => side * picture.metres_per_px) : null;
   const ground = s("g");
   const people = s("g");
-  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Floor plan" }, ground, people);
+  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("Floor plan") }, ground, people);
   const list = h("div", { className: "bar", "data-here": "" });
   parent.replaceChildren(svg, list);
   const marks = new Map();
@@ -39,7 +40,7 @@ export function drawPlan(parent, areas, places, picture) {
         return s("text", { x, y, "text-anchor": "middle", opacity: 0.75 }, camera);
       }),
       s("line", { x1: BORDER, x2: BORDER + bar, y1: HEIGHT - 10, y2: HEIGHT - 10, stroke: "currentColor", "stroke-width": 2 }),
-      s("text", { x: BORDER + bar + 8, y: HEIGHT - 6 }, "5 m"));
+      s("text", { x: BORDER + bar + 8, y: HEIGHT - 6 }, t("{number} m", { number: 5 })));
   }
 
   function at([x, y]) {
@@ -85,6 +86,6 @@ export function drawPlan(parent, areas, places, picture) {
     if (isOther || list.childElementCount !== found.length) {
       put(list, found.filter(({ person }) => person).map(({ person, name, cameras }) => h("span", {}, personLink(person, name), h("span", { className: "soft small" }, ` ${[name, cameras.join(", ")].filter(Boolean).join(", ")}`))));
     }
-    svg.setAttribute("aria-label", `Floor plan with ${found.length} ${found.length === 1 ? "person" : "people"}`);
+    svg.setAttribute("aria-label", tn("Floor plan with {count} person", "Floor plan with {count} people", found.length));
   };
 }

@@ -2,11 +2,13 @@
 
 import { get, send, upload } from "./api.js";
 import { h, put, toast } from "./dom.js";
+import { decimal } from "./format.js";
+import { t } from "./language.js";
 
 // Calls `place` with metres when a point of the plan is selected while `isAsked` says so.
 export function floorPlanCard(site, isAsked, place) {
   const body = h("div", { className: "stack" });
-  const canvas = h("canvas", { className: "plan", tabIndex: 0, role: "img", "aria-label": "Floor plan", onclick: select });
+  const canvas = h("canvas", { className: "plan", tabIndex: 0, role: "img", "aria-label": t("Floor plan"), onclick: select });
   const length = h("input", { type: "number", min: 0, step: "any", style: { width: "8em" }, "data-key": "plan length" });
   let plan = {};
   let picture = null;
@@ -22,16 +24,16 @@ export function floorPlanCard(site, isAsked, place) {
 
   function show() {
     const file = h("input", { type: "file", accept: "image/png,image/jpeg,image/webp", className: "visually", "data-key": "plan file", onchange: () => change(upload("floor-plan", file.files[0])) });
-    const size = plan.metres_per_px ? `${(plan.width * plan.metres_per_px).toFixed(1)} × ${(plan.height * plan.metres_per_px).toFixed(1)} m. Its lower left corner is 0, 0; x goes right and y up.` : "It has no scale yet.";
+    const size = plan.metres_per_px ? t("{width} × {height} m. Its lower left corner is 0, 0; x goes right and y up.", { width: decimal(plan.width * plan.metres_per_px), height: decimal(plan.height * plan.metres_per_px) }) : t("It has no scale yet.");
     put(body,
-      h("p", { className: "soft" }, picture ? size : "Upload a PNG, JPEG or WebP of the floor, seen from above. Ground points can then be set on it."),
+      h("p", { className: "soft" }, picture ? size : t("Upload a PNG, JPEG or WebP of the floor, seen from above. Ground points can then be set on it.")),
       picture ? canvas : null,
-      scale ? h("div", { className: "bar" }, h("label", {}, "Metres between the two points", length),
-        h("button", { className: "main", "data-key": "plan scale", disabled: scale.length < 2, onclick: () => change(send("floor-plan/scale", { first_px: scale[0], second_px: scale[1], length_m: Number(length.value) })) }, "Use"),
-        h("span", { className: "soft small" }, scale.length < 2 ? "Select two points on the plan whose distance you know." : "Both points are set.")) : null,
-      h("div", { className: "bar" }, h("label", { className: "button" }, picture ? "Another plan" : "Upload a plan", file),
-        picture ? h("button", { "data-key": "plan set scale", onclick: () => { scale = []; show(); } }, "Set the scale") : null,
-        picture ? h("button", { "data-key": "plan drop", onclick: () => change(send("floor-plan", {}, "DELETE")) }, "Delete the plan") : null));
+      scale ? h("div", { className: "bar" }, h("label", {}, t("Metres between the two points"), length),
+        h("button", { className: "main", "data-key": "plan scale", disabled: scale.length < 2, onclick: () => change(send("floor-plan/scale", { first_px: scale[0], second_px: scale[1], length_m: Number(length.value) })) }, t("Use")),
+        h("span", { className: "soft small" }, scale.length < 2 ? t("Select two points on the plan whose distance you know.") : t("Both points are set."))) : null,
+      h("div", { className: "bar" }, h("label", { className: "button" }, picture ? t("Another plan") : t("Upload a plan"), file),
+        picture ? h("button", { "data-key": "plan set scale", onclick: () => { scale = []; show(); } }, t("Set the scale")) : null,
+        picture ? h("button", { "data-key": "plan drop", onclick: () => change(send("floor-plan", {}, "DELETE")) }, t("Delete the plan")) : null));
     draw([]);
   }
 
@@ -50,9 +52,9 @@ export function floorPlanCard(site, isAsked, place) {
       scale = scale.length < 2 ? [...scale, point] : [point];
       show();
     } else if (!plan.metres_per_px) {
-      toast("Set the scale of the plan first.", { bad: true });
+      toast(t("Set the scale of the plan first."), { bad: true });
     } else if (!isAsked()) {
-      toast("Choose a ground point first: Place on the plan.", { bad: true });
+      toast(t("Choose a ground point first: Place on the plan."), { bad: true });
     } else {
       draw([point]);
       place([point[0], plan.height - point[1]].map((side) => Number((side * plan.metres_per_px).toFixed(2))));
@@ -70,5 +72,5 @@ export function floorPlanCard(site, isAsked, place) {
   }
 
   load().catch((error) => put(body, h("p", { className: "note" }, error.message)));
-  return h("section", { className: "card", "data-plan": "" }, h("h2", {}, "Floor plan"), body);
+  return h("section", { className: "card", "data-plan": "" }, h("h2", {}, t("Floor plan")), body);
 }

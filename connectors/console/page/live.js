@@ -3,7 +3,8 @@
 import { get, socket } from "./api.js";
 import { isLost } from "./connection.js";
 import { h, put } from "./dom.js";
-import { colour, eventTime, personLink } from "./format.js";
+import { colour, decimal, eventTime, inSeconds, personLink } from "./format.js";
+import { t, tn } from "./language.js";
 import { liveLayout } from "./live_layout.js";
 import { searchFor } from "./similarity.js";
 
@@ -19,10 +20,10 @@ export async function page(root, context) {
   const layout = liveLayout(wall, elements, context.site.camera_groups, (cameras) => { if (cameras.join() !== seen.join()) { seen = cameras; reconnect(); } });
   put(root,
     h("div", { className: "head" },
-      h("div", { className: "grow" }, h("h1", {}, "Live"), h("p", {}, "Select a person in a picture to see where they went.", context.may("operator") ? " Select a person without a number to search by picture." : null)),
+      h("div", { className: "grow" }, h("h1", {}, t("Live")), h("p", {}, t("Select a person in a picture to see where they went."), context.may("operator") ? ` ${t("Select a person without a number to search by picture.")}` : null)),
       context.site.is_live ? layout.bar : null),
     context.site.is_live ? null : h("div", { className: "empty" },
-      h("p", {}, "This run has ended. There are no live pictures."), h("p", {}, h("a", { href: "#/people" }, "Show the people who were seen"))),
+      h("p", {}, t("This run has ended. There are no live pictures.")), h("p", {}, h("a", { href: "#/people" }, t("Show the people who were seen")))),
     wall);
   if (!context.site.is_live) {
     layout.end();
@@ -71,7 +72,7 @@ export async function page(root, context) {
 }
 
 function tile(camera, maySearch, enlarge) {
-  const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": `Camera ${camera}` });
+  const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": t("Camera {camera}", { camera }) });
   const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
   const who = h("div", { className: "who" });
   const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, shownAt: null, lagMs: 0, isDrawing: false, waiting: null };
@@ -85,13 +86,13 @@ function tile(camera, maySearch, enlarge) {
   };
   each.element = h("figure", { className: "camera", "data-camera": camera }, canvas, h("figcaption", {},
     h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state,
-      h("button", { className: "plain enlarge", "data-key": `enlarge ${camera}`, "aria-label": `Show ${camera} alone, or go back`, onclick: enlarge }, "⤢")), who));
+      h("button", { className: "plain enlarge", "data-key": `enlarge ${camera}`, "aria-label": t("Show {camera} alone, or go back", { camera }), onclick: enlarge }, "⤢")), who));
   return each;
 }
 
 // A button that searches for a person without a number, for those who use no mouse.
 function searchButton(each, track) {
-  return h("button", { className: "person unknown", "data-key": `who ${track}`, "aria-label": "Search for a person without a number", onclick: () => {
+  return h("button", { className: "person unknown", "data-key": `who ${track}`, "aria-label": t("Search for a person without a number"), onclick: () => {
     const now = each.boxes.find((one) => one.track === track);
     if (now) searchByBox(each.clean, now.box);
   } }, "?");
@@ -111,13 +112,13 @@ function area(box) {
 
 function showStatus(each, status) {
   if (!status) return;
-  put(each.people, `${status.people_now} ${status.people_now === 1 ? "person" : "people"}`);
-  put(each.fps, `${status.fps.toFixed(1)} fps`);
+  put(each.people, tn("{count} person", "{count} people", status.people_now));
+  put(each.fps, t("{number} fps", { number: decimal(status.fps) }));
   each.lagMs = 1000 * status.lag_s;
   const isLost = Boolean(status.error) || (each.at > 0 && Date.now() - each.at > SILENT_MS && status.fps === 0);
   each.element.classList.toggle("lost", isLost);
   each.state.className = isLost ? "tag bad" : status.reopens ? "tag warn" : "tag hidden";
-  put(each.state, isLost ? (status.error ? "lost" : "no picture") : `reconnected ${status.reopens}×`);
+  put(each.state, isLost ? (status.error ? t("lost") : t("no picture")) : t("reconnected {count}×", { count: status.reopens }));
 }
 
 // The age of a picture since it was captured, which goes on while no other comes: how late the camera's process was when it
@@ -125,7 +126,7 @@ function showStatus(each, status) {
 function tick(each) {
   if (each.shownAt === null) return;
   const age = Math.max(0, each.lagMs + Date.now() - each.shownAt);
-  put(each.lag, `${(age / 1000).toFixed(1)} s old`);
+  put(each.lag, t("{duration} old", { duration: inSeconds(age / 1000) }));
   each.element.classList.toggle("old", isLost() || age > OLD_MS);
 }
 
@@ -206,9 +207,9 @@ function paint(each, header, image) {
   const key = persons.join();
   const unknown = each.maySearch ? header.people.filter(({ person }) => !person).map(({ track }) => track).sort() : [];
   const shown = `${key}|${unknown.join()}`;
-  canvas.setAttribute("aria-label", `Camera ${each.camera} at ${eventTime(header.captured_at)}, people ${key || "none"}`);
+  canvas.setAttribute("aria-label", t("Camera {camera} at {time}, people {people}", { camera: each.camera, time: eventTime(header.captured_at), people: key || t("none") }));
   if (shown !== each.shown || !each.who.childNodes.length) {
     each.shown = shown;
-    put(each.who, persons.map((person) => personLink(person)), unknown.map((track) => searchButton(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, "no one"));
+    put(each.who, persons.map((person) => personLink(person)), unknown.map((track) => searchButton(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, t("no one")));
   }
 }

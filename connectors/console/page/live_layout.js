@@ -3,6 +3,7 @@
 
 import { keep, shown as inAddress } from "./address.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { t } from "./language.js";
 
 const LAYOUTS = ["fit", "1", "4", "9", "16"];
 const GAP = 12;
@@ -29,21 +30,21 @@ export function liveLayout(wall, tiles, groupsOfSite, shown) {
     const now = all.slice(first, first + num());
     put(wall, now.map((camera) => tiles.get(camera)));
     put(bar,
-      choice("Layout", LAYOUTS.map((each) => [each, each === "fit" ? "all, fitted" : `${each} at once`]), layout, (value) => { layout = value; first = 0; before = null; }),
-      choice("Cameras", [["", "all"], ...Object.keys(groups()).map((name) => [name, name])], group, (value) => { group = value; first = 0; }),
-      h("button", { "data-key": "groups", onclick: edit }, "Groups…"),
+      choice("layout", t("Layout"), LAYOUTS.map((each) => [each, each === "fit" ? t("all, fitted") : t("{count} at once", { count: each })]), layout, (value) => { layout = value; first = 0; before = null; }),
+      choice("group", t("Cameras"), [["", t("all")], ...Object.keys(groups()).map((name) => [name, name])], group, (value) => { group = value; first = 0; }),
+      h("button", { "data-key": "groups", onclick: edit }, t("Groups…")),
       all.length > num() ? [
-        h("button", { "data-key": "earlier", disabled: first === 0, onclick: () => turn(-num()) }, "Previous"),
-        h("span", { className: "num" }, `${first + 1}–${first + now.length} of ${all.length}`),
-        h("button", { "data-key": "later", disabled: first + num() >= all.length, onclick: () => turn(num()) }, "Next")] : null,
-      document.fullscreenEnabled ? h("button", { "data-key": "full", onclick: full }, "Full screen") : null);
+        h("button", { "data-key": "earlier", disabled: first === 0, onclick: () => turn(-num()) }, t("Previous")),
+        h("span", { className: "num" }, t("{first}–{last} of {count}", { first: first + 1, last: first + now.length, count: all.length })),
+        h("button", { "data-key": "later", disabled: first + num() >= all.length, onclick: () => turn(num()) }, t("Next"))] : null,
+      document.fullscreenEnabled ? h("button", { "data-key": "full", onclick: full }, t("Full screen")) : null);
     keep({ layout: layout === "fit" ? "" : layout, group, first: first || "" });
     arrange();
     shown(now);
   }
 
-  function choice(label, values, value, change) {
-    return h("label", {}, label, h("select", { "data-key": label, onchange: (event) => { change(event.target.value); show(); } },
+  function choice(key, label, values, value, change) {
+    return h("label", {}, label, h("select", { "data-key": key, onchange: (event) => { change(event.target.value); show(); } },
       values.map(([name, text]) => h("option", { value: name, selected: name === value }, text))));
   }
 
@@ -95,19 +96,19 @@ export function liveLayout(wall, tiles, groupsOfSite, shown) {
     const name = h("input", { maxLength: 60, "data-key": "group name" });
     const boxes = [...tiles.keys()].map((camera) => h("label", { className: "tick" }, h("input", { type: "checkbox", value: camera, checked: cameras().includes(camera) }), camera));
     const save = (groupsNow) => { localStorage.setItem(STORED, JSON.stringify(groupsNow)); box.close(); show(); };
-    const box = dialog("Groups of cameras",
-      h("p", { className: "soft" }, "Groups are kept in this browser. Those of the site are in its configuration, site.camera_groups."),
+    const box = dialog(t("Groups of cameras"),
+      h("p", { className: "soft" }, t("Groups are kept in this browser. Those of the site are in its configuration, site.camera_groups.")),
       Object.keys(mine).map((each) => h("div", { className: "bar" }, h("b", {}, each), h("span", { className: "soft" }, mine[each].join(", ")),
-        h("button", { onclick: () => { delete mine[each]; if (group === each) group = ""; save(mine); } }, "Delete"))),
-      h("label", {}, "Name of a new group", name), h("div", { className: "bar" }, boxes));
+        h("button", { onclick: () => { delete mine[each]; if (group === each) group = ""; save(mine); } }, t("Delete")))),
+      h("label", {}, t("Name of a new group"), name), h("div", { className: "bar" }, boxes));
     addButtons(box, h("button", { className: "main", "data-key": "save group", onclick: () => {
       const chosen = boxes.map((each) => each.firstElementChild).filter((each) => each.checked).map((each) => each.value);
       const given = name.value.trim();
-      if (!given || !chosen.length || groupsOfSite[given]) return toast("Give a new name, and choose a camera.", { bad: true });
+      if (!given || !chosen.length || groupsOfSite[given]) return toast(t("Give a new name, and choose a camera."), { bad: true });
       group = given;
       first = 0;
       return save({ ...mine, [given]: chosen });
-    } }, "Save group"));
+    } }, t("Save group")));
   }
 
   const watch = new ResizeObserver(arrange);

@@ -4,6 +4,9 @@ import { Alarm } from "./alarm.js";
 import { get, send, setSession } from "./api.js";
 import { connect } from "./connection.js";
 import { h, put, s, toast } from "./dom.js";
+import { direction, language, t } from "./language.js";
+import { languageChoice } from "./language_choice.js";
+import { ROLES } from "./words.js";
 import * as accounts from "./accounts.js";
 import * as alerts from "./alerts.js";
 import * as counts from "./counts.js";
@@ -21,21 +24,21 @@ import * as site from "./site.js";
 import * as watchlist from "./watchlist.js";
 
 const PAGES = [
-  { name: "live", title: "Live", module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
-  { name: "alerts", title: "Alerts", module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
-  { name: "floor", title: "Floor plan", module: floor, icon: "M3 4h18v16H3zM3 12h7M14 4v6M14 14v6" },
-  { name: "recordings", title: "Recordings", module: recordings, icon: "M3 5h18v14H3zM10 9l5 3-5 3z" },
-  { name: "people", title: "People", module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
-  { name: "watchlist", title: "Watch-list", module: watchlist, icon: "M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z" },
-  { name: "review", title: "Review", module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
-  { name: "counts", title: "Counts", module: counts, ofAll: true, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
-  { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
-  { name: "privacy", title: "Privacy", module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
-  { name: "site", title: "Site", module: site, icon: "M4 20l4-1 11-11-3-3L5 16zM14 7l3 3M3 21h18", role: "administrator", ofAll: true },
-  { name: "accounts", title: "Accounts", module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },
-  { name: "api", title: "API", module: reference, icon: "M8 7l-5 5 5 5M16 7l5 5-5 5M14 4l-4 16" },
+  { name: "live", title: t("Live"), module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
+  { name: "alerts", title: t("Alerts"), module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
+  { name: "floor", title: t("Floor plan"), module: floor, icon: "M3 4h18v16H3zM3 12h7M14 4v6M14 14v6" },
+  { name: "recordings", title: t("Recordings"), module: recordings, icon: "M3 5h18v14H3zM10 9l5 3-5 3z" },
+  { name: "people", title: t("People"), module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
+  { name: "watchlist", title: t("Watch-list"), module: watchlist, icon: "M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6z" },
+  { name: "review", title: t("Review"), module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
+  { name: "counts", title: t("Counts"), module: counts, ofAll: true, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
+  { name: "health", title: t("Health"), module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
+  { name: "privacy", title: t("Privacy"), module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
+  { name: "site", title: t("Site"), module: site, icon: "M4 20l4-1 11-11-3-3L5 16zM14 7l3 3M3 21h18", role: "administrator", ofAll: true },
+  { name: "accounts", title: t("Accounts"), module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },
+  { name: "api", title: t("API"), module: reference, icon: "M8 7l-5 5 5 5M16 7l5 5-5 5M14 4l-4 16" },
 ];
-const HIDDEN = { person: { name: "person", title: "Person", module: person, parent: "people" } };
+const HIDDEN = { person: { name: "person", title: t("Person"), module: person, parent: "people" } };
 const RANK = { viewer: 0, operator: 1, administrator: 2 };
 
 const context = { me: null, site: null, may: (role) => RANK[context.me.role] >= RANK[role], listeners: new Set() };
@@ -45,6 +48,9 @@ let pageTitle = "Passerby";
 let turn = 0;
 
 async function start() {
+  Object.assign(document.documentElement, { lang: language, dir: direction });
+  document.querySelector(".skip").textContent = t("Skip to the page");
+  document.getElementById("nav").setAttribute("aria-label", t("Pages"));
   const page = sessionStorage.getItem("page");  // where a login at the provider began
   if (page !== null) {
     sessionStorage.removeItem("page");
@@ -70,6 +76,9 @@ async function start() {
   addEventListener("hashchange", show);
   connect(changed);
   await show();
+  const scroll = sessionStorage.getItem("scroll");  // where another language was chosen
+  if (scroll !== null) scrollTo(0, Number(scroll));
+  sessionStorage.removeItem("scroll");
 }
 
 async function show() {
@@ -93,7 +102,7 @@ async function show() {
     if (mine === turn) leave = left ?? null;
     else left?.();
   } catch (error) {
-    put(root, h("div", { className: "empty" }, h("h1", {}, "This page cannot be shown"), h("p", {}, error.message)));
+    put(root, h("div", { className: "empty" }, h("h1", {}, t("This page cannot be shown")), h("p", {}, error.message)));
   }
   root.dataset.ready = "yes";
   if (mine > 1) main.focus({ preventScroll: true });
@@ -102,7 +111,7 @@ async function show() {
 function banner() {
   if (!context.me.is_open) return null;
   return h("div", { className: "note", role: "note" },
-    "Demonstration: no login is needed. Only this machine can open the page.");
+    t("Demonstration: no login is needed. Only this machine can open the page."));
 }
 
 function drawNav() {
@@ -114,10 +123,11 @@ function drawNav() {
     h("div", { className: "brand" }, h("img", { src: "/page/icon.svg", alt: "" }), "Passerby"),
     items,
     h("div", { className: "foot" },
-      h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
-      h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
-      context.me.is_open || context.me.is_external ? null : h("button", { onclick: () => secondFactor.open(context.me) }, "Second factor"),
-      context.me.is_open || context.me.is_by_proxy ? null : h("button", { onclick: logOut }, "Log out")));
+      h("div", {}, context.me.name, h("br"), h("span", {}, ROLES[context.me.role])),
+      h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, t("Light / dark")),
+      languageChoice(),
+      context.me.is_open || context.me.is_external ? null : h("button", { onclick: () => secondFactor.open(context.me) }, t("Second factor")),
+      context.me.is_open || context.me.is_by_proxy ? null : h("button", { onclick: logOut }, t("Log out"))));
   countAlerts();
 }
 

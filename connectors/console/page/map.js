@@ -2,6 +2,7 @@
 
 import { h, s } from "./dom.js";
 import { colour, duration } from "./format.js";
+import { t } from "./language.js";
 
 export function map(person, sightings, found, site) {
   const onGround = sightings.filter((each) => each.place);
@@ -30,14 +31,14 @@ function ground(person, sightings, site) {
   const path = sightings.map((each) => each.place);
   const [start, end] = [at(path[0]), at(path.at(-1))];
   const bar = 5 * scale;
-  const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `The path of person ${person} on the ground` },
+  const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("The path of person {person} on the ground", { person }) },
     ...(plan ? [s("image", { href: "/api/floor-plan/picture", x: at([0, plan[1]])[0], y: at([0, plan[1]])[1], width: plan[0] * scale, height: plan[1] * scale, preserveAspectRatio: "none", opacity: 0.6 })] : []),
     ...areas,
     s("polyline", { points: points(path), class: "path" }),
     ...path.map((place) => s("circle", { cx: at(place)[0], cy: at(place)[1], r: 3, class: "dot" })), ...names,
-    s("circle", { cx: start[0], cy: start[1], r: 7, class: "dot" }), s("text", { x: start[0] + 10, y: start[1] + 4 }, "start"),
-    s("circle", { cx: end[0], cy: end[1], r: 7, fill: "none", stroke: "currentColor", "stroke-width": 3 }), s("text", { x: end[0] + 10, y: end[1] + 4 }, "end"),
-    s("line", { x1: 30, x2: 30 + bar, y1: height - 8, y2: height - 8, stroke: "currentColor", "stroke-width": 2 }), s("text", { x: 36 + bar, y: height - 4 }, "5 m"));
+    s("circle", { cx: start[0], cy: start[1], r: 7, class: "dot" }), s("text", { x: start[0] + 10, y: start[1] + 4 }, t("start")),
+    s("circle", { cx: end[0], cy: end[1], r: 7, fill: "none", stroke: "currentColor", "stroke-width": 3 }), s("text", { x: end[0] + 10, y: end[1] + 4 }, t("end")),
+    s("line", { x1: 30, x2: 30 + bar, y1: height - 8, y2: height - 8, stroke: "currentColor", "stroke-width": 2 }), s("text", { x: 36 + bar, y: height - 4 }, t("{number} m", { number: 5 })));
   for (const line of picture.querySelectorAll(".path")) line.style.stroke = css;
   for (const dot of picture.querySelectorAll(".dot")) dot.style.fill = css;
   return picture;
@@ -84,7 +85,7 @@ function graph(found, site) {
     return [s("path", { d, class: "path" }), s("text", { x, y, "text-anchor": "middle" }, `${index + 1}. ${duration(Math.max(0, two.from - one.until))}`)];
   });
   const nodes = [...at].flatMap(([camera, place]) => node(camera, place, found.some((each) => each.camera === camera) ? "dot" : "area"));
-  return s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": "The cameras and the path between them" }, ...edges, ...path, ...nodes);
+  return s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": t("The cameras and the path between them") }, ...edges, ...path, ...nodes);
 }
 
 // Median transit times between cameras; more transits make a thicker line.
@@ -92,7 +93,7 @@ export function transitGraph({ cameras, areas, transits }) {
   const at = layout(cameras, areas, 480, 330);
   const most = Math.max(...transits.map((transit) => transit.num));
   const drawn = transits.filter((transit) => at.has(transit.from) && at.has(transit.to)).map((transit) => ({ transit, ...bow(at.get(transit.from), at.get(transit.to), 0.22) }));
-  return h("div", { className: "map" }, s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": "Transit times between the cameras, as in the table below" },
+  return h("div", { className: "map" }, s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": t("Transit times between the cameras, as in the table below") },
     ...drawn.map(({ transit, d }) => s("path", { d, class: "path", "stroke-width": 1 + (5 * transit.num) / most, opacity: 0.35 + (0.65 * transit.num) / most })),
     ...[...at].flatMap(([camera, place]) => node(camera, place, "dot")),
     ...drawn.map(({ transit, label: [x, y] }) => s("text", { x, y: y + 4, "text-anchor": "middle", class: "duration" }, duration(transit.median_s)))));

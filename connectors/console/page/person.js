@@ -2,14 +2,16 @@
 
 import { get, send, waitUntilApplied } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
-import { colour, duration, eventTime, outcome, personLink, probabilityText, thumbnail, wallClock } from "./format.js";
+import { colour, decimal, duration, eventTime, outcome, personLink, personTitle, probabilityText, signed, thumbnail, wallClock } from "./format.js";
+import { t, tn, told, tx } from "./language.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
 import { play } from "./player.js";
 import { segments, timeline } from "./timeline.js";
+import { CORRECTIONS, REASONS } from "./words.js";
 
 const MAX_BEST = 8;
-const WORDS = { merged: "merged", split: "split", confirmed: "confirmed", named: "named", erased: "erased", undone: "undone" };
+const REVIEW = "review"; // as which re-clustering signs its corrections
 
 export async function page(root, context, [asked]) {
   const chosen = new Map();
@@ -27,9 +29,10 @@ export async function page(root, context, [asked]) {
       const submitted = await send("corrections", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason, force });
       const done = await waitUntilApplied(submitted);
       chosen.clear();
-      const action = done.can_undo ? { name: "Undo", run: () => undo(done.number) } : null;
+      const action = done.can_undo ? { name: t("Undo"), run: () => undo(done.number) } : null;
       const warning = (done.outcome || "").split("; warning: ")[1];
-      toast(warning ? `Done: ${kind}. Warning: ${warning}` : done.state === "done" ? `Done: ${kind}` : `Submitted: ${kind}. The pipeline has not applied it yet.`, { action, bad: Boolean(warning) });
+      const correction = CORRECTIONS[kind];
+      toast(warning ? t("Done: {correction}. Warning: {warning}", { correction, warning: told(warning) }) : done.state === "done" ? t("Done: {correction}", { correction }) : t("Submitted: {correction}. The pipeline has not applied it yet.", { correction }), { action, bad: Boolean(warning) });
       await refresh();
     } catch (error) {
       toast(error.message, { bad: true });
@@ -39,7 +42,7 @@ export async function page(root, context, [asked]) {
   async function undo(number) {
     try {
       await waitUntilApplied(await send(`corrections/${number}/undo`));
-      toast("Undone");
+      toast(t("Undone"));
       await refresh();
     } catch (error) {
       toast(error.message, { bad: true });
@@ -57,32 +60,32 @@ export async function page(root, context, [asked]) {
       h("div", { className: "head" },
         h("span", { className: "person", style: { background: css, color: ink, fontSize: "1.5rem", padding: "4px 16px" } }, String(id)),
         h("div", { className: "grow" },
-          h("h1", {}, person.name || `Person ${id}`),
-          h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
-            person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
-        h("button", { className: "main", "data-key": "play", onclick: () => play(`The journey of person ${id}`, person.sightings, mayCorrect ? `/api/people/${id}/journey.mp4` : null) }, "Play journey"),
-        context.site.has_recording && found.length ? h("a", { className: "button", href: `#/recordings?${new URLSearchParams({ person: id, follow: 1, at: found[0].from })}`, "data-key": "watch" }, "Watch recording") : null,
+          h("h1", {}, person.name || personTitle(id)),
+          h("p", { className: "num" }, [`${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)}`, person.cameras.join(", "), tn("{count} sighting", "{count} sightings", person.num_sightings)].join(" · "),
+            person.asked_for === id ? null : ` · ${t("merged with number {person}", { person: person.asked_for })}`)),
+        h("button", { className: "main", "data-key": "play", onclick: () => play(t("The journey of person {person}", { person: id }), person.sightings, mayCorrect ? `/api/people/${id}/journey.mp4` : null) }, t("Play journey")),
+        context.site.has_recording && found.length ? h("a", { className: "button", href: `#/recordings?${new URLSearchParams({ person: id, follow: 1, at: found[0].from })}`, "data-key": "watch" }, t("Watch recording")) : null,
         mayCorrect ? h("div", { className: "bar" },
-          h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
-          h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Add to watch-list"),
-          h("button", { "data-key": "confirm", onclick: () => correct("confirm", [id], { reason: "all sightings" }) }, "Confirm all"),
-          shown.length ? h("a", { className: "button", href: searchAddress(best[0]), "data-key": "search" }, "Search by picture") : null,
-          h("a", { className: "button", href: `/api/people/${id}/export.zip`, download: "" }, "Export"),
-          h("button", { className: "danger", "data-key": "erase", onclick: erase }, "Erase")) : null),
+          h("button", { "data-key": "merge", onclick: merge }, t("Merge with…")),
+          h("button", { "data-key": "name", onclick: name }, person.name ? t("Rename") : t("Add to watch-list")),
+          h("button", { "data-key": "confirm", onclick: () => correct("confirm", [id], { reason: "all sightings" }) }, t("Confirm all")),
+          shown.length ? h("a", { className: "button", href: searchAddress(best[0]), "data-key": "search" }, t("Search by picture")) : null,
+          h("a", { className: "button", href: `/api/people/${id}/export.zip`, download: "" }, t("Export")),
+          h("button", { className: "danger", "data-key": "erase", onclick: erase }, t("Erase"))) : null),
       h("div", { className: "stack" },
-        shown.length ? h("div", { className: "pictures" }, shown.map((each) => thumbnail(each, `${each.camera} at ${eventTime(each.first_at)}`))) : null,
+        shown.length ? h("div", { className: "pictures" }, shown.map((each) => thumbnail(each, whereWhen(each)))) : null,
         h("div", { className: "two" },
           h("div", { className: "stack" },
-            h("section", { className: "card" }, h("h2", {}, "When and where"), timeline(id, found, jump)),
-            person.candidates.length ? h("section", { className: "card" }, h("h2", {}, "May be the same as"),
-              h("p", { className: "soft small" }, "Runner-up candidates of the pipeline, the most probable first."),
+            h("section", { className: "card" }, h("h2", {}, t("When and where")), timeline(id, found, jump)),
+            person.candidates.length ? h("section", { className: "card" }, h("h2", {}, t("May be the same as")),
+              h("p", { className: "soft small" }, t("Runner-up candidates of the pipeline, the most probable first.")),
               h("div", { className: "people few" }, person.candidates.map((each) => h("a", { href: `#/person/${each.person}` },
-                thumbnail(each.picture, `Person ${each.person}`),
+                thumbnail(each.picture, personTitle(each.person)),
                 h("div", { className: "details" }, h("div", { className: "bar" }, unlinked(personLink(each.person)), h("b", { className: "num" }, probabilityText(each.probability)))))))) : null),
-          h("section", { className: "card" }, h("h2", {}, "Path"), map(id, person.sightings, found, site))),
+          h("section", { className: "card" }, h("h2", {}, t("Path")), map(id, person.sightings, found, site))),
         h("section", { className: "card" },
-          h("h2", {}, "Sightings"),
-          mayCorrect ? h("p", { className: "soft small" }, "Select a picture to see why it is here. Tick pictures of another person to split them off.") : null,
+          h("h2", {}, t("Sightings")),
+          mayCorrect ? h("p", { className: "soft small" }, t("Select a picture to see why it is here. Tick pictures of another person to split them off.")) : null,
           h("div", { className: "segments" }, found.map((segment) => drawSegment(segment, mayCorrect))), choice()),
         history(corrections)));
   }
@@ -90,19 +93,19 @@ export async function page(root, context, [asked]) {
   function drawSegment(segment, mayCorrect) {
     return h("div", { className: "segment", "data-segment": `${segment.track} ${segment.parts[0].part}` },
       h("div", { className: "title" }, h("h3", {}, segment.camera), h("span", { className: "soft num" }, `${eventTime(segment.from)} – ${eventTime(segment.until)} · ${duration(segment.until - segment.from)}`),
-        context.site.has_recording ? h("a", { href: `#/recordings?${new URLSearchParams({ person: person.person, at: segment.from })}` }, "Watch") : null,
-        mayCorrect ? h("button", { className: "plain", "data-key": `tick ${segment.track} ${segment.parts[0].part}`, onclick: () => tickAll(segment) }, "Tick all") : null),
+        context.site.has_recording ? h("a", { href: `#/recordings?${new URLSearchParams({ person: person.person, at: segment.from })}` }, t("Watch")) : null,
+        mayCorrect ? h("button", { className: "plain", "data-key": `tick ${segment.track} ${segment.parts[0].part}`, onclick: () => tickAll(segment) }, t("Tick all")) : null),
       h("div", { className: "parts" }, segment.parts.map((each) => drawPart(each, mayCorrect))));
   }
 
   function drawPart(each, mayCorrect) {
     const key = `${each.track} ${each.part}`;
     const box = h("div", { className: chosen.has(key) ? "part chosen" : "part" },
-      h("button", { "data-key": `why ${key}`, "aria-label": `Why: ${each.camera} at ${eventTime(each.first_at)}`, onclick: () => why(each) }, thumbnail(each.quality === null ? null : each, "")),
-      h("span", { className: "probability num" }, each.person_then !== each.person ? "corrected" : each.outcome === "new" ? "new" : probabilityText(each.probability)));
+      h("button", { "data-key": `why ${key}`, "aria-label": t("Why: {sighting}", { sighting: whereWhen(each) }), onclick: () => why(each) }, thumbnail(each.quality === null ? null : each, "")),
+      h("span", { className: "probability num" }, each.person_then !== each.person ? t("corrected") : each.outcome === "new" ? t("new") : probabilityText(each.probability)));
     if (mayCorrect) {
       box.append(h("input", {
-        type: "checkbox", checked: chosen.has(key), "aria-label": `${each.camera} at ${eventTime(each.first_at)}`, "data-part": key,
+        type: "checkbox", checked: chosen.has(key), "aria-label": whereWhen(each), "data-part": key,
         onchange: (event) => {
           if (event.target.checked) chosen.set(key, each);
           else chosen.delete(key);
@@ -122,10 +125,10 @@ export async function page(root, context, [asked]) {
   function choice() {
     const parts = [...chosen.values()];
     return h("div", { className: `card bar sticky chosen-bar ${parts.length ? "" : "hidden"}` },
-      h("b", {}, `${parts.length} ticked`),
-      h("button", { className: "main", onclick: () => correct("split", [person.person], { parts, reason: "another person" }) }, "Split off as another person"),
-      h("button", { onclick: () => correct("confirm", [person.person], { parts, reason: "checked" }) }, "Confirm"),
-      h("button", { onclick: () => { chosen.clear(); refresh(); } }, "Untick"));
+      h("b", {}, t("{count} ticked", { count: parts.length })),
+      h("button", { className: "main", onclick: () => correct("split", [person.person], { parts, reason: "another person" }) }, t("Split off as another person")),
+      h("button", { onclick: () => correct("confirm", [person.person], { parts, reason: "checked" }) }, t("Confirm")),
+      h("button", { onclick: () => { chosen.clear(); refresh(); } }, t("Untick")));
   }
 
   function jump(segment) {
@@ -137,47 +140,47 @@ export async function page(root, context, [asked]) {
   async function why(each) {
     const found = await get("why", { track: each.track, part: each.part });
     const figure = (picture, title, text) => h("figure", {}, thumbnail(picture, title), h("figcaption", {}, h("b", {}, title), h("br"), text));
-    const box = dialog("Why this person?",
+    const box = dialog(t("Why this person?"),
       h("div", { className: "why" },
-        figure(found.quality === null ? null : found, "This sighting", `${found.camera}, ${eventTime(found.first_at)}`),
-        figure(found.person_picture, `Person ${found.person}`, "another picture of this person"),
-        found.runner_up === null || found.runner_up === found.person ? null : figure(found.runner_up_picture, `Person ${found.runner_up}`, "the runner-up")),
-      h("p", {}, outcome(found.outcome), ` Probability: ${probabilityText(found.probability)}.`,
-        found.person_then === found.person ? null : ` The pipeline first gave it person ${found.person_then}; a correction changed that.`),
+        figure(found.quality === null ? null : found, t("This sighting"), `${found.camera}, ${eventTime(found.first_at)}`),
+        figure(found.person_picture, personTitle(found.person), t("another picture of this person")),
+        found.runner_up === null || found.runner_up === found.person ? null : figure(found.runner_up_picture, personTitle(found.runner_up), t("the runner-up"))),
+      h("p", {}, outcome(found.outcome), " ", t("Probability: {probability}.", { probability: probabilityText(found.probability) }),
+        found.person_then === found.person ? null : ` ${t("The pipeline first gave it person {person}; a correction changed that.", { person: found.person_then })}`),
       found.evidence ? evidence(found.evidence) : null,
-      found.linked_by ? h("div", {}, h("h3", {}, "The decision behind it"),
-        h("p", {}, `The track goes on without a break since ${eventTime(found.linked_by.first_at)}. Then it was decided: `, outcome(found.linked_by.outcome),
-          ` Probability: ${probabilityText(found.linked_by.probability)}.`, found.linked_by.runner_up ? [" Runner-up: ", personLink(found.linked_by.runner_up)] : null),
+      found.linked_by ? h("div", {}, h("h3", {}, t("The decision behind it")),
+        h("p", {}, tx("The track goes on without a break since {time}. Then it was decided: {outcome} Probability: {probability}.", { time: eventTime(found.linked_by.first_at), outcome: outcome(found.linked_by.outcome), probability: probabilityText(found.linked_by.probability) }),
+          found.linked_by.runner_up ? [" ", tx("Runner-up: {person}", { person: personLink(found.linked_by.runner_up) })] : null),
         found.linked_by.evidence ? evidence(found.linked_by.evidence) : null,
-        found.linked_by.gates.length ? h("ul", { className: "gates" }, found.linked_by.gates.map((gate) => h("li", {}, gate))) : null,
-        h("button", { className: "plain", onclick: () => { box.close(); why(found.linked_by); } }, "Show that sighting")) : null,
-      found.gates.length ? h("ul", { className: "gates" }, found.gates.map((gate) => h("li", {}, gate))) : null);
+        found.linked_by.gates.length ? h("ul", { className: "gates" }, found.linked_by.gates.map((gate) => h("li", {}, told(gate)))) : null,
+        h("button", { className: "plain", onclick: () => { box.close(); why(found.linked_by); } }, t("Show that sighting"))) : null,
+      found.gates.length ? h("ul", { className: "gates" }, found.gates.map((gate) => h("li", {}, told(gate)))) : null);
     const parts = [each];
-    addButtons(box, h("button", { onclick: () => { box.close(); play(`${found.camera}, ${eventTime(found.first_at)}`, [each]); } }, "Play"), found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, "Search by picture"), ...(context.may("operator") ? [
-      h("button", { onclick: () => { box.close(); correct("reject", [person.person], { parts, reason: "not this person" }); } }, "Not this person"),
-      h("button", { className: "main", onclick: () => { box.close(); correct("confirm", [person.person], { parts, reason: "checked" }); } }, "Confirm"),
+    addButtons(box, h("button", { onclick: () => { box.close(); play(`${found.camera}, ${eventTime(found.first_at)}`, [each]); } }, t("Play")), found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, t("Search by picture")), ...(context.may("operator") ? [
+      h("button", { onclick: () => { box.close(); correct("reject", [person.person], { parts, reason: "not this person" }); } }, t("Not this person")),
+      h("button", { className: "main", onclick: () => { box.close(); correct("confirm", [person.person], { parts, reason: "checked" }); } }, t("Confirm")),
     ] : []));
   }
 
   async function merge() {
-    const number = h("input", { type: "number", min: 1, required: true, "aria-label": "Person number", style: { width: "9em" } });
+    const number = h("input", { type: "number", min: 1, required: true, "aria-label": t("Person number"), style: { width: "9em" } });
     const preview = h("div", { className: "bar" });
     const warning = h("p", { className: "note hidden", role: "alert" });
-    const button = h("button", { className: "main" }, "Merge");
+    const button = h("button", { className: "main" }, t("Merge"));
     let isTogether = false;
     number.oninput = async () => {
       const { num, text } = number.value ? await get("corrections/together", { one: person.person, two: number.value }).catch(() => ({ num: 0 })) : { num: 0 };
       isTogether = num > 0;
       warning.classList.toggle("hidden", !isTogether);
-      put(warning, isTogether ? `Two people? They ${text}.` : "");
-      put(button, isTogether ? "Merge all the same" : "Merge");
+      put(warning, isTogether ? t("Two people? They {were}.", { were: told(text) }) : "");
+      put(button, isTogether ? t("Merge all the same") : t("Merge"));
       const { people } = number.value ? await get("people", { number: number.value }).catch(() => ({ people: [] })) : { people: [] };
-      put(preview, people.map((each) => h("div", { style: { height: "180px" } }, thumbnail(each.picture, `Person ${each.person}`))));
+      put(preview, people.map((each) => h("div", { style: { height: "180px" } }, thumbnail(each.picture, personTitle(each.person)))));
       for (const image of preview.querySelectorAll(".thumbnail")) image.style.height = "180px";
     };
-    const box = dialog(`Merge person ${person.person} with`,
-      h("p", { className: "soft" }, `All sightings of the other person become sightings of person ${person.person}. You can undo this.`), number, warning, preview,
-      person.candidates.length ? h("div", { className: "bar" }, "Candidates: ", person.candidates.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${probabilityText(each.probability)})`))) : null);
+    const box = dialog(t("Merge person {person} with", { person: person.person }),
+      h("p", { className: "soft" }, t("All sightings of the other person become sightings of person {person}. You can undo this.", { person: person.person })), number, warning, preview,
+      person.candidates.length ? h("div", { className: "bar" }, t("Candidates:"), person.candidates.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${probabilityText(each.probability)})`))) : null);
     addButtons(box, button);
     button.onclick = () => {
       if (!Number(number.value)) return;
@@ -187,23 +190,25 @@ export async function page(root, context, [asked]) {
   }
 
   function name() {
-    const field = h("input", { maxLength: 100, value: person.name, "aria-label": "Name" });
-    const box = dialog("Add to the watch-list", h("p", { className: "soft" }, "The watch-list rule reports where this person appears. An empty name removes the person from the list. The page Watch-list has a date of expiry and who is told."), field);
-    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, "Save"));
+    const field = h("input", { maxLength: 100, value: person.name, "aria-label": t("Name") });
+    const box = dialog(t("Add to the watch-list"), h("p", { className: "soft" }, t("The watch-list rule reports where this person appears. An empty name removes the person from the list. The page Watch-list has a date of expiry and who is told.")), field);
+    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, t("Save")));
   }
 
   async function erase() {
-    const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "reason, for the audit" });
+    const reason = h("input", { maxLength: 500, "aria-label": t("Reason"), placeholder: t("reason, for the audit") });
     const number = h("input", { type: "number", min: 1 });
     const goes = await get(`people/${person.person}/erase`).catch((error) => { toast(error.message, { bad: true }); });
     if (!goes) return;
-    const button = h("button", { className: "danger", disabled: true }, "Erase permanently");
+    const button = h("button", { className: "danger", disabled: true }, t("Erase permanently"));
     number.oninput = () => { button.disabled = Number(number.value) !== person.person; };
-    const box = dialog(`Erase person ${person.person}?`,
-      h("p", {}, `This deletes ${goes.sightings} sightings, ${goes.pictures} pictures, ${goes.alerts} alerts, the name${goes.enrolled ? `, ${goes.enrolled} pictures of the enrolment` : ""} and the notes of this person, and their lines in the files of the run. It cannot be undone.`),
-      goes.films.length ? h("p", {}, `The films ${goes.films.join(", ")} are written again from the footage, with the person covered wherever they were tracked. The footage itself stays as it is.`) : null,
-      goes.video_s ? h("p", {}, `It also deletes ${duration(goes.video_s)} of recorded video, with everybody else who is in it.`) : null,
-      h("label", {}, `Type ${person.person} to confirm`, number), reason);
+    const box = dialog(t("Erase person {person}?", { person: person.person }),
+      h("p", {}, t("This deletes {sightings}, {pictures}, {alerts}, the name and the notes of this person, and their lines in the files of the run. It cannot be undone.", {
+        sightings: tn("{count} sighting", "{count} sightings", goes.sightings), pictures: tn("{count} picture", "{count} pictures", goes.pictures), alerts: tn("{count} alert", "{count} alerts", goes.alerts) })),
+      goes.enrolled ? h("p", {}, tn("It also deletes {count} picture of the enrolment.", "It also deletes {count} pictures of the enrolment.", goes.enrolled)) : null,
+      goes.films.length ? h("p", {}, t("The films {films} are written again from the footage, with the person covered wherever they were tracked. The footage itself stays as it is.", { films: goes.films.join(", ") })) : null,
+      goes.video_s ? h("p", {}, t("It also deletes {duration} of recorded video, with everybody else who is in it.", { duration: duration(goes.video_s) })) : null,
+      h("label", {}, t("Type {person} to confirm", { person: person.person }), number), reason);
     addButtons(box, button);
     button.onclick = async () => {
       box.close();
@@ -220,13 +225,13 @@ export async function page(root, context, [asked]) {
   function history(corrections) {
     const mine = corrections.filter((each) => each.can_undo && each.person_ids.includes(person.person));
     if (!person.corrections.length) return null;
-    return h("section", { className: "card" }, h("h2", {}, "Corrections"), h("div", { className: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["correction", "people", "by", "reason", "when"].map((title) => h("th", {}, title)))),
+    return h("section", { className: "card" }, h("h2", {}, t("Corrections")), h("div", { className: "scroll" }, h("table", {},
+      h("thead", {}, h("tr", {}, [t("correction"), t("people"), t("by"), t("reason"), t("when")].map((title) => h("th", {}, title)))),
       h("tbody", {}, person.corrections.slice(0, 40).map((each) => h("tr", {},
-        h("td", {}, WORDS[each.kind] ?? each.kind), h("td", {}, each.person_ids.join(", "), each.num_parts ? ` (${each.num_parts} sightings)` : ""),
-        h("td", {}, author(each.by)), h("td", {}, each.reason), h("td", { className: "num" }, eventTime(each.at))))))),
+        h("td", {}, CORRECTIONS[each.kind] ?? each.kind), h("td", {}, each.person_ids.join(", "), each.num_parts ? ` (${tn("{count} sighting", "{count} sightings", each.num_parts)})` : ""),
+        h("td", {}, author(each.by)), h("td", {}, each.by === REVIEW ? told(each.reason) : REASONS[each.reason] ?? each.reason), h("td", { className: "num" }, eventTime(each.at))))))),
     context.may("operator") && mine.length ? h("div", { className: "bar" }, mine.slice(0, 3).map((each) => h("button", { "data-undo": each.number, onclick: () => undo(each.number) },
-      `Undo ${each.kind} of ${each.person_ids.join(" and ")}, ${wallClock(each.at)}`))) : null);
+      t("Undo: {correction} {people}, {time}", { correction: CORRECTIONS[each.kind] ?? each.kind, people: each.person_ids.join(", "), time: wallClock(each.at) })))) : null);
   }
 
   context.listeners.add(async () => {
@@ -236,13 +241,16 @@ export async function page(root, context, [asked]) {
   await refresh();
 }
 
-// Who made a correction; re-clustering signs as "review".
 function author(by) {
-  return by === "review" ? "the pipeline" : by;
+  return by === REVIEW ? t("the pipeline") : by;
 }
 
 function searchAddress({ track, part }) {
   return `#/people/similar/${encodeURIComponent(track)}/${part}`;
+}
+
+function whereWhen({ camera, first_at: at }) {
+  return t("{camera} at {time}", { camera, time: eventTime(at) });
 }
 
 // The best picture of each track first, then the second best of each, and so on.
@@ -258,25 +266,26 @@ function spread(best) {
 // Log-likelihood ratios for and against the person, natural logarithm: 0 is neutral, 3 is 20 to 1.
 function evidence({ looks: appearance, way: motion, needed }) {
   if (appearance === undefined) return null;
-  const row = (name, value, about) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, value > 0 ? `+${value.toFixed(1)}` : value.toFixed(1)), h("td", { className: "soft" }, about));
-  return h("table", { className: "evidence" }, h("tbody", {}, row("appearance", appearance, ratio(appearance)), row("place and time", motion ?? 0, ratio(motion ?? 0)), row("needed", needed ?? 0, "to link two track segments at the allowed error rate")));
+  const row = (name, value, about) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, signed(value)), h("td", { className: "soft" }, about));
+  return h("table", { className: "evidence" }, h("tbody", {}, row(t("appearance"), appearance, ratio(appearance)), row(t("place and time"), motion ?? 0, ratio(motion ?? 0)), row(t("needed"), needed ?? 0, t("to link two track segments at the allowed error rate"))));
 }
 
 function ratio(value) {
-  if (Math.abs(value) < 0.1) return "neutral";
-  const times = Math.exp(Math.abs(value));
-  return `${times < 10 ? times.toFixed(1) : Math.round(times)} to 1 ${value > 0 ? "for" : "against"} the same person`;
+  if (Math.abs(value) < 0.1) return t("neutral");
+  const odds = Math.exp(Math.abs(value));
+  const times = decimal(odds, odds < 10 ? 1 : 0);
+  return value > 0 ? t("{times} to 1 for the same person", { times }) : t("{times} to 1 against the same person", { times });
 }
 
 function erased(proof) {
   const row = (what, before, after) => h("tr", {}, h("td", {}, what), h("td", { className: "r" }, before), h("td", { className: "r" }, after));
   const isDone = proof.state === "done";
   return h("div", { className: "card stack", "data-proof": proof.state },
-    h("h1", {}, isDone ? `Person ${proof.person} is erased` : `Person ${proof.person} is not erased yet`),
-    h("p", {}, isDone ? "The table shows what was there before, and what a new search found." : proof.outcome || "The pipeline has not applied the erasure yet."),
-    h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th", { className: "r" }, "before"), h("th", { className: "r" }, "now"))),
-      h("tbody", {}, row("sightings", proof.was_there.sightings, proof.is_left.sightings), row("pictures", proof.was_there.pictures, proof.is_left.pictures), proof.was_there.video_s ? row("seconds of recorded video", proof.was_there.video_s, proof.is_left.video_s) : null, row("rows in the ledger’s file", proof.was_there.rows, proof.is_left.rows))),
-    isDone ? h("p", { className: "small" }, `The ledger says: ${proof.outcome}.`) : null,
-    h("p", { className: "soft small" }, `Not touched: ${proof.not_touched}.`),
-    h("p", {}, h("a", { href: "#/people" }, "Back to all people")));
+    h("h1", {}, isDone ? t("Person {person} is erased", proof) : t("Person {person} is not erased yet", proof)),
+    h("p", {}, isDone ? t("The table shows what was there before, and what a new search found.") : proof.outcome ? told(proof.outcome) : t("The pipeline has not applied the erasure yet.")),
+    h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th", { className: "r" }, t("before")), h("th", { className: "r" }, t("now")))),
+      h("tbody", {}, row(t("sightings"), proof.was_there.sightings, proof.is_left.sightings), row(t("pictures"), proof.was_there.pictures, proof.is_left.pictures), proof.was_there.video_s ? row(t("seconds of recorded video"), proof.was_there.video_s, proof.is_left.video_s) : null, row(t("rows in the ledger’s file"), proof.was_there.rows, proof.is_left.rows))),
+    isDone ? h("p", { className: "small" }, t("The ledger says: {outcome}.", { outcome: told(proof.outcome) })) : null,
+    h("p", { className: "soft small" }, t("Not touched: {what}.", { what: told(proof.not_touched) })),
+    h("p", {}, h("a", { href: "#/people" }, t("Back to all people"))));
 }

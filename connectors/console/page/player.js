@@ -2,6 +2,7 @@
 
 import { dialog, h, put } from "./dom.js";
 import { eventTime } from "./format.js";
+import { t } from "./language.js";
 
 // The address of the clip of an alert: the seconds around it, at the camera's rate.
 export function alertClip(key) {
@@ -12,9 +13,9 @@ export function alertClip(key) {
 export function playFilm(title, url) {
   const note = h("p", { className: "soft", role: "status" });
   const video = h("video", { src: url, controls: true, autoplay: true, muted: true, playsInline: true, "aria-label": title,
-    onerror: () => put(note, "This film cannot be played: it is not kept any more, or the browser does not know its format.") });
+    onerror: () => put(note, t("This film cannot be played: it is not kept any more, or the browser does not know its format.")) });
   dialog(title, h("div", { className: "player" }, video, note),
-    h("form", { method: "dialog", className: "buttons" }, h("a", { className: "button", href: url, download: "" }, "Save"), h("button", {}, "Close")));
+    h("form", { method: "dialog", className: "buttons" }, h("a", { className: "button", href: url, download: "" }, t("Save")), h("button", {}, t("Close"))));
 }
 
 const FRAME_MS = 250;
@@ -27,12 +28,12 @@ export function play(title, parts, film = null) {
   let now = 0;
   let isRunning = true;
   const canvas = h("canvas", { width: 320, height: 240, role: "img", "aria-label": title });
-  const caption = h("p", { className: "num", "aria-live": "off" }, "Loading…");
-  const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Time", oninput: () => { isRunning = false; toggle.textContent = "Play"; show(Number(slider.value)); } });
-  const toggle = h("button", { onclick: () => { isRunning = !isRunning; toggle.textContent = isRunning ? "Pause" : "Play"; if (isRunning && now >= frames.length - 1) now = -1; } }, "Pause");
-  const save = film && h("a", { className: "button hidden", href: film, download: "" }, "Save as film");
+  const caption = h("p", { className: "num", "aria-live": "off" }, t("Loading…"));
+  const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": t("Time"), oninput: () => { isRunning = false; toggle.textContent = t("Play"); show(Number(slider.value)); } });
+  const toggle = h("button", { onclick: () => { isRunning = !isRunning; toggle.textContent = isRunning ? t("Pause") : t("Play"); if (isRunning && now >= frames.length - 1) now = -1; } }, t("Pause"));
+  const save = film && h("a", { className: "button hidden", href: film, download: "" }, t("Save as film"));
   const box = dialog(title, h("div", { className: "player" }, canvas, caption, h("div", { className: "bar" }, toggle, slider)),
-    h("form", { method: "dialog", className: "buttons" }, save, h("button", {}, "Close")));
+    h("form", { method: "dialog", className: "buttons" }, save, h("button", {}, t("Close"))));
 
   function show(index) {
     now = index;
@@ -41,7 +42,7 @@ export function play(title, parts, film = null) {
     canvas.getContext("2d").drawImage(image, left, 0, width, image.height, 0, 0, width, image.height);
     canvas.dataset.frame = index;
     slider.value = index;
-    put(caption, `${camera}, ${eventTime(at)} (${index + 1} of ${frames.length})`);
+    put(caption, t("{camera}, {time} ({index} of {count})", { camera, time: eventTime(at), index: index + 1, count: frames.length }));
   }
 
   const timer = setInterval(() => {
@@ -65,7 +66,7 @@ export function play(title, parts, film = null) {
       slider.max = frames.length - 1;
     }
     save?.classList.toggle("hidden", !frames.length);
-    if (!frames.length) put(caption, "No clip of this is kept.");
+    if (!frames.length) put(caption, t("No clip of this is kept."));
     box.dataset.loaded = frames.length;
   }
 }

@@ -1,6 +1,7 @@
 // The recorded video of one camera, at any moment of event time. It is fetched in pieces; the next one before it is needed.
 
 import { h, put } from "./dom.js";
+import { t, told } from "./language.js";
 
 const PIECE_S = 30;
 const AHEAD_S = 10; // seconds before the end of a piece at which the next one is fetched
@@ -29,7 +30,7 @@ export class RecordedVideo {
   // Shows a moment; returns whether its picture is there, or none is to come.
   show(at, isPlaying, speed) {
     const piece = this.pieceAt(at);
-    if (!piece) return this.say("Nothing is recorded here.");
+    if (!piece) return this.say(t("Nothing is recorded here."));
     if (isPlaying && at > piece.until - AHEAD_S * speed) this.pieceAt(piece.until + 0.01);
     if (piece.error) return this.say(piece.error);
     if (piece.beginsAt === null) return false;
@@ -79,8 +80,8 @@ export class RecordedVideo {
     if (found) return found;
     const begin = Math.floor(at / PIECE_S) * PIECE_S;
     const piece = { from: Math.max(begin, span[0]), until: Math.min(begin + PIECE_S, span[1]), beginsAt: null, error: "", url: null };
-    piece.video = h("video", { muted: true, playsInline: true, preload: "auto", "aria-label": `Camera ${this.camera}`,
-      onerror: () => { if (piece.url) piece.error = "The browser cannot play this video; save it instead."; } });
+    piece.video = h("video", { muted: true, playsInline: true, preload: "auto", "aria-label": t("Camera {camera}", { camera: this.camera }),
+      onerror: () => { if (piece.url) piece.error = t("The browser cannot play this video; save it instead."); } });
     this.pieces.push(piece);
     while (this.pieces.length > 3) this.drop(this.pieces[0]);
     this.fetch(piece);
@@ -91,14 +92,14 @@ export class RecordedVideo {
     const query = new URLSearchParams({ camera: this.camera, since: piece.from, until: piece.until });
     try {
       const answer = await fetch(`/api/recordings/film.mp4?${query}`);
-      if (!answer.ok) throw new Error((await answer.json()).detail);
+      if (!answer.ok) throw new Error(told((await answer.json()).detail));
       const film = await answer.blob();
       if (!this.pieces.includes(piece)) return;
       piece.url = URL.createObjectURL(film);
       piece.beginsAt = Number(answer.headers.get("x-begins-at"));
       piece.video.src = piece.url;
     } catch (error) {
-      piece.error = error instanceof TypeError ? "The server does not answer." : error.message;
+      piece.error = error instanceof TypeError ? t("The server does not answer.") : error.message;
       setTimeout(() => this.drop(piece), 3000); // and then it is tried again
     }
   }

@@ -3,7 +3,8 @@
 import { keep, shown as inAddress } from "./address.js";
 import { get } from "./api.js";
 import { addButtons, dialog, h, put } from "./dom.js";
-import { duration, eventTime, moment, parseTime } from "./format.js";
+import { duration, eventTime, moment, parseTime, signed } from "./format.js";
+import { t, tx } from "./language.js";
 import { RecordedVideo } from "./recorded_video.js";
 import { scrubber } from "./scrubber.js";
 import { segments } from "./timeline.js";
@@ -17,11 +18,11 @@ const LEAD_S = 1; // before a sighting, when a person is followed
 const EXPORT_S = 3600;
 
 export async function page(root, context) {
-  const head = h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Recordings"), h("p", {}, "What all cameras recorded, at one time. Drag the time axis, or follow a person.")));
+  const head = h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("Recordings")), h("p", {}, t("What all cameras recorded, at one time. Drag the time axis, or follow a person."))));
   const { cameras: found } = await get("recordings");
   const kept = found.filter((each) => each.extent);
   if (!kept.length) {
-    put(root, head, h("div", { className: "empty" }, h("p", {}, "No video is recorded."), h("p", {}, "Start a run with the sink ", h("code", {}, "recording"), ".")));
+    put(root, head, h("div", { className: "empty" }, h("p", {}, t("No video is recorded.")), h("p", {}, tx("Start a run with the sink {sink}.", { sink: h("code", {}, "recording") }))));
     return null;
   }
   const cameras = found.map((each) => each.camera);
@@ -43,27 +44,27 @@ export async function page(root, context) {
 
   const axis = scrubber({ seek, choose: (camera, isShown) => { if (isShown) shown.add(camera); else shown.delete(camera); layOut(); remember(); } });
   const clock = h("b", { className: "num clock", "aria-live": "off" });
-  const toggle = h("button", { className: "main", "data-key": "play", onclick: () => setPlaying(!isPlaying) }, "Play");
-  const slider = h("input", { type: "range", step: 1, "aria-label": "Time", oninput: () => seek(Number(slider.value)) });
+  const toggle = h("button", { className: "main", "data-key": "play", onclick: () => setPlaying(!isPlaying) }, t("Play"));
+  const slider = h("input", { type: "range", step: 1, "aria-label": t("Time"), oninput: () => seek(Number(slider.value)) });
   const tiles = h("div", { className: "cameras" });
   const bar = h("div", { className: "bar" });
   const note = h("p", { className: "soft", role: "status" });
-  const jumps = [["back", "−10 s", () => seek(at - 10)], ["forward", "+10 s", () => seek(at + 10)], ["previous", "Previous mark", () => toMark(-1)], ["next", "Next mark", () => toMark(1)]]
+  const jumps = [["back", t("{number} s", { number: signed(-10, 0) }), () => seek(at - 10)], ["forward", t("{number} s", { number: signed(10, 0) }), () => seek(at + 10)], ["previous", t("Previous mark"), () => toMark(-1)], ["next", t("Next mark"), () => toMark(1)]]
     .map(([key, text, onclick]) => h("button", { "data-key": key, onclick }, text));
   put(root, head, h("div", { className: "stack" }, tiles,
-    h("section", { className: "card controls", "aria-label": "Time" }, h("div", { className: "bar" }, toggle, jumps, clock, slider), bar, note, axis.element)));
+    h("section", { className: "card controls", "aria-label": t("Time") }, h("div", { className: "bar" }, toggle, jumps, clock, slider), bar, note, axis.element)));
 
-  const choice = (label, values, value, text, change) => h("label", {}, label, h("select", { "data-key": label, onchange: (event) => change(Number(event.target.value)) },
+  const choice = (key, label, values, value, text, change) => h("label", {}, label, h("select", { "data-key": key, onchange: (event) => change(Number(event.target.value)) },
     values.map((each) => h("option", { value: each, selected: each === value }, text(each)))));
 
   function drawBar() {
     put(bar,
-      choice("Speed", SPEEDS, speed, (each) => `× ${each}`, (each) => { speed = each; }),
-      choice("Axis", lengths, length, duration, (each) => { length = each; load(); }),
-      moment("Go to", "", (value) => { if (parseTime(value) !== null) seek(parseTime(value)); }, "go to", context.isElapsed),
-      h("label", {}, "Person", h("input", { type: "number", min: 1, value: person ?? "", style: { width: "6em" }, "data-key": "person", onchange: (event) => choosePerson(Number(event.target.value) || null) })),
-      h("label", {}, "Follow", h("input", { type: "checkbox", checked: isFollowing, disabled: !person, "data-key": "follow", onchange: (event) => { isFollowing = event.target.checked; remember(); } })),
-      context.may("operator") ? h("button", { "data-key": "save", onclick: save }, "Save a span…") : null);
+      choice("speed", t("Speed"), SPEEDS, speed, (each) => `× ${each}`, (each) => { speed = each; }),
+      choice("axis", t("Axis"), lengths, length, duration, (each) => { length = each; load(); }),
+      moment(t("Go to"), "", (value) => { if (parseTime(value) !== null) seek(parseTime(value)); }, "go to", context.isElapsed),
+      h("label", {}, t("Person"), h("input", { type: "number", min: 1, value: person ?? "", style: { width: "6em" }, "data-key": "person", onchange: (event) => choosePerson(Number(event.target.value) || null) })),
+      h("label", {}, t("Follow"), h("input", { type: "checkbox", checked: isFollowing, disabled: !person, "data-key": "follow", onchange: (event) => { isFollowing = event.target.checked; remember(); } })),
+      context.may("operator") ? h("button", { "data-key": "save", onclick: save }, t("Save a span…")) : null);
   }
 
   function layOut() {
@@ -129,13 +130,13 @@ export async function page(root, context) {
   function toMark(step) {
     const marks = [...sightings.map((each) => each.from), ...alerts.map((each) => each.raised_at)].sort((one, two) => step * (one - two));
     const next = marks.find((each) => step * (each - at) > 0.05);
-    if (next === undefined) put(note, step > 0 ? "There is no later mark." : "There is no earlier mark.");
+    if (next === undefined) put(note, step > 0 ? t("There is no later mark.") : t("There is no earlier mark."));
     else { put(note); seek(next); }
   }
 
   function setPlaying(wanted) {
     isPlaying = wanted;
-    put(toggle, isPlaying ? "Pause" : "Play");
+    put(toggle, isPlaying ? t("Pause") : t("Play"));
     remember();
   }
 
@@ -149,7 +150,7 @@ export async function page(root, context) {
     if (!isFollowing || sightings.some((each) => each.from - LEAD_S <= at && at <= each.until + LEAD_S)) return;
     const next = sightings.filter((each) => each.from > at).sort((one, two) => one.from - two.from)[0];
     if (next) seek(next.from - LEAD_S);
-    else { setPlaying(false); put(note, `Person ${person} is not seen after this.`); }
+    else { setPlaying(false); put(note, t("Person {person} is not seen after this.", { person })); }
   }
 
   function tick(now) {
@@ -178,18 +179,18 @@ export async function page(root, context) {
     async function show() {
       const isRight = span[1] > span[0] && span[1] - span[0] <= EXPORT_S;
       warning.classList.toggle("hidden", isRight);
-      put(warning, isRight ? "" : "Expected an end after the beginning, by an hour at most.");
+      put(warning, isRight ? "" : t("Expected an end after the beginning, by an hour at most."));
       const there = isRight ? (await get("recordings/spans", { since: span[0], until: span[1] })).spans : {};
       put(links, [...shown].filter((camera) => there[camera]?.length).map((camera) => {
         const query = new URLSearchParams({ camera, since: span[0], until: span[1] });
         const isWhole = there[camera].length === 1 && there[camera][0][0] <= span[0] + 1 && there[camera][0][1] >= span[1] - 1;
-        return h("li", {}, h("a", { href: `/api/recordings/export.mp4?${query}`, download: "" }, `Save ${camera}`),
-          isWhole ? null : h("span", { className: "soft small" }, " Not all of it was recorded; where a part is missing, the last picture stands."));
+        return h("li", {}, h("a", { href: `/api/recordings/export.mp4?${query}`, download: "" }, t("Save {camera}", { camera })),
+          isWhole ? null : h("span", { className: "soft small" }, " ", t("Not all of it was recorded; where a part is missing, the last picture stands.")));
       }));
-      if (isRight && !links.children.length) put(links, h("li", {}, "None of the cameras shown recorded this span."));
+      if (isRight && !links.children.length) put(links, h("li", {}, t("None of the cameras shown recorded this span.")));
     }
-    const box = dialog("Save a span", h("p", { className: "soft" }, "Everybody in it can be recognised. Who saved what is in the audit."),
-      h("div", { className: "bar" }, moment("From", text(span[0]), change(0), "save from", context.isElapsed), moment("To", text(span[1]), change(1), "save to", context.isElapsed)), warning, links);
+    const box = dialog(t("Save a span"), h("p", { className: "soft" }, t("Everybody in it can be recognised. Who saved what is in the audit.")),
+      h("div", { className: "bar" }, moment(t("From"), text(span[0]), change(0), "save from", context.isElapsed), moment(t("To"), text(span[1]), change(1), "save to", context.isElapsed)), warning, links);
     addButtons(box);
     return show();
   }

@@ -1,7 +1,8 @@
 // A time axis over all cameras: where there is video, where a person was seen, when alerts came; drag it to any moment.
 
 import { h, put } from "./dom.js";
-import { colour, eventTime } from "./format.js";
+import { colour, eventTime, personTitle } from "./format.js";
+import { told } from "./language.js";
 
 // Returns the element, and what draws it. `seek` takes a moment; `choose` takes a camera and whether it is to be shown.
 export function scrubber({ seek, choose }) {
@@ -44,9 +45,9 @@ export function scrubber({ seek, choose }) {
       h("div", { className: "track", "data-row": camera },
         (spans[camera] ?? []).map(bar),
         sightings.filter((each) => each.camera === camera && inside(each.from, each.until)).map((each) =>
-          mark("sighting", each.from, each.until, `Person ${person}, ${camera}, ${eventTime(each.from)}`, colour(person).css)),
+          mark("sighting", each.from, each.until, `${personTitle(person)}, ${camera}, ${eventTime(each.from)}`, colour(person).css)),
         alerts.filter((each) => each.camera === camera && inside(each.raised_at, each.raised_at)).map((each) =>
-          mark(`alarm ${each.severity}`, each.raised_at, each.raised_at, `${eventTime(each.raised_at)}: ${each.message}`)),
+          mark(`alarm ${each.severity}`, each.raised_at, each.raised_at, `${eventTime(each.raised_at)}: ${told(each.message)}`)),
         h("i", { className: "cursor" })),
     ]);
     const ticks = [0, 0.5, 1].map((part) => h("span", { style: { left: `${100 * part}%`, transform: `translateX(-${100 * part}%)` } }, eventTime(from + part * (until - from))));

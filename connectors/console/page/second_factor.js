@@ -2,29 +2,30 @@
 
 import { send } from "./api.js";
 import { dialog, h, put, s } from "./dom.js";
+import { t } from "./language.js";
 
 // Shows what a user must do who needs a second factor and has none; resolves when it is done.
 export function required(root, me) {
   return new Promise((resolve) => {
     const card = h("div", { className: "card login" });
     put(root, card);
-    put(card, h("h1", {}, "A second factor is required"),
-      h("p", {}, `${me.name}, set it up before you go on. You need an app for one-time codes on your phone.`),
-      setUp(() => resolve()), h("p", { className: "buttons" }, h("button", { onclick: async () => { await send("logout"); location.reload(); } }, "Log out")));
+    put(card, h("h1", {}, t("A second factor is required")),
+      h("p", {}, t("{name}, set it up before you go on. You need an app for one-time codes on your phone.", { name: me.name })),
+      setUp(() => resolve()), h("p", { className: "buttons" }, h("button", { onclick: async () => { await send("logout"); location.reload(); } }, t("Log out"))));
     root.dataset.ready = "yes";
   });
 }
 
 export function open(me) {
-  const box = dialog("Second factor");
-  const close = h("button", { onclick: () => box.close() }, "Close");
+  const box = dialog(t("Second factor"));
+  const close = h("button", { onclick: () => box.close() }, t("Close"));
   if (!me.second_factor) {
-    box.append(h("p", { className: "soft" }, "With it, a login needs a code of an app on your phone too."), setUp(() => location.reload()), h("div", { className: "buttons" }, close));
+    box.append(h("p", { className: "soft" }, t("With it, a login needs a code of an app on your phone too.")), setUp(() => location.reload()), h("div", { className: "buttons" }, close));
     return;
   }
-  box.append(h("p", {}, `It is on. Recovery codes left: ${me.recovery_codes}.`),
-    h("p", { className: "soft" }, "To use another phone, or to get new recovery codes, turn it off and set it up again."),
-    form("Turn it off", [field("Password", { type: "password", autocomplete: "current-password" }), field("Code", { autocomplete: "one-time-code", maxLength: 64 })],
+  box.append(h("p", {}, t("It is on. Recovery codes left: {count}.", { count: me.recovery_codes })),
+    h("p", { className: "soft" }, t("To use another phone, or to get new recovery codes, turn it off and set it up again.")),
+    form(t("Turn it off"), [field(t("Password"), { type: "password", autocomplete: "current-password" }), field(t("Code"), { autocomplete: "one-time-code", maxLength: 64 })],
       async (password, code) => { await send("me/second-factor/off", { password, code }); location.reload(); }),
     h("div", { className: "buttons" }, close));
 }
@@ -32,14 +33,14 @@ export function open(me) {
 // Password, then QR code and first code, then the recovery codes.
 function setUp(done) {
   const place = h("div");
-  put(place, form("Set it up", [field("Password", { type: "password", autocomplete: "current-password" })], async (password) => {
+  put(place, form(t("Set it up"), [field(t("Password"), { type: "password", autocomplete: "current-password" })], async (password) => {
     const made = await send("me/second-factor", { password });
     const key = new URL(made.address).searchParams.get("secret");
-    put(place, h("p", {}, "Read this picture with the app, or type the key."), drawn(made.qr), h("p", {}, h("code", { className: "key" }, key)),
-      form("Turn it on", [field("Code that the app shows", { autocomplete: "one-time-code", inputMode: "numeric", maxLength: 12 })], async (code) => {
+    put(place, h("p", {}, t("Read this picture with the app, or type the key.")), drawn(made.qr), h("p", {}, h("code", { className: "key" }, key)),
+      form(t("Turn it on"), [field(t("Code that the app shows"), { autocomplete: "one-time-code", inputMode: "numeric", maxLength: 12 })], async (code) => {
         const { recovery_codes: codes } = await send("me/second-factor/on", { code });
-        put(place, h("p", {}, "It is on. Store these recovery codes now: they are not shown again. Each one replaces a code once, if you lose the phone."),
-          h("pre", { className: "codes" }, codes.join("\n")), h("button", { className: "main", onclick: done }, "I have stored them"));
+        put(place, h("p", {}, t("It is on. Store these recovery codes now: they are not shown again. Each one replaces a code once, if you lose the phone.")),
+          h("pre", { className: "codes" }, codes.join("\n")), h("button", { className: "main", onclick: done }, t("I have stored them")));
       }));
     place.querySelector("input").focus();
   }));
@@ -68,6 +69,6 @@ function form(name, fields, work) {
 function drawn(rows) {
   const size = rows.length;
   const black = rows.flatMap((row, y) => [...row].flatMap((module, x) => (module === "1" ? [`M${x} ${y}h1v1h-1z`] : []))).join("");
-  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": "QR code for the app", "shape-rendering": "crispEdges" },
+  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": t("QR code for the app"), "shape-rendering": "crispEdges" },
     s("rect", { width: size, height: size, fill: "#fff" }), s("path", { d: black, fill: "#000" }));
 }

@@ -7,6 +7,7 @@ import { Drawing } from "./drawing.js";
 import { eventTime, wallClock } from "./format.js";
 import { floorPlanCard } from "./floor_plan.js";
 import { groundCard } from "./ground.js";
+import { t, told, tx } from "./language.js";
 import { rulesCard } from "./rules_form.js";
 import { shapeRow } from "./shape_form.js";
 import { add, drawn, write } from "./shapes.js";
@@ -15,13 +16,13 @@ import { still } from "./still.js";
 const UNLIMITED = /"unlimited"/g;
 const APPLY_MS = 15000;
 const STATES = {
-  applied: ["good", "The run follows these rules."],
-  waiting: ["warn", "The run has not taken these rules yet."],
-  refused: ["bad", "The run keeps its rules: "],
-  next_start: ["", "This run has ended. The next start follows these rules."],
+  applied: ["good", t("The run follows these rules.")],
+  waiting: ["warn", t("The run has not taken these rules yet.")],
+  refused: ["bad", t("The run keeps its rules:")],
+  next_start: ["", t("This run has ended. The next start follows these rules.")],
 };
 
-const MASKS_HOLD = "A privacy mask covers everything that is seen, stored and shown from the next start of the run on. What was stored before stays as it is.";
+const MASKS_HOLD = t("A privacy mask covers everything that is seen, stored and shown from the next start of the run on. What was stored before stays as it is.");
 
 let draft = null; // what is not saved yet; it outlives a look at another page
 
@@ -43,20 +44,20 @@ export async function page(root, context) {
   const ground = groundCard(drawing, () => camera, () => size, draft, changed);
   const choice = h("select", { onchange: () => choose(choice.value) });
   put(root,
-    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Site"), status), bar),
+    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("Site")), status), bar),
     h("div", { className: "stack" }, result,
       h("div", { className: "two" },
-        h("section", { className: "card drawing" }, h("div", { className: "bar" }, h("label", {}, "Camera", choice),
-          h("button", { "data-key": "new zone", onclick: () => begin("zones") }, "New zone"),
-          h("button", { "data-key": "new line", onclick: () => begin("lines") }, "New line"),
-          h("button", { "data-key": "new mask", onclick: () => begin("masks") }, "New privacy mask")), drawing.canvas, note),
-        h("section", { className: "card" }, h("h2", {}, "Zones, lines and privacy masks"), list)),
+        h("section", { className: "card drawing" }, h("div", { className: "bar" }, h("label", {}, t("Camera"), choice),
+          h("button", { "data-key": "new zone", onclick: () => begin("zones") }, t("New zone")),
+          h("button", { "data-key": "new line", onclick: () => begin("lines") }, t("New line")),
+          h("button", { "data-key": "new mask", onclick: () => begin("masks") }, t("New privacy mask"))), drawing.canvas, note),
+        h("section", { className: "card" }, h("h2", {}, t("Zones, lines and privacy masks")), list)),
       camerasCard(camerasChanged),
-      h("section", { className: "card" }, h("h2", {}, "Rules"), rules),
+      h("section", { className: "card" }, h("h2", {}, t("Rules")), rules),
       ground.element,
       floorPlanCard(context.site, ground.isPlacing, ground.place),
-      h("section", { className: "card" }, h("h2", {}, "As text"), asText()),
-      h("section", { className: "card" }, h("h2", {}, "Versions"), past)));
+      h("section", { className: "card" }, h("h2", {}, t("As text")), asText()),
+      h("section", { className: "card" }, h("h2", {}, t("Versions")), past)));
 
   function drawChoice() {
     put(choice, context.site.cameras.map((each) => h("option", { value: each, selected: each === camera }, each)));
@@ -97,21 +98,21 @@ export async function page(root, context) {
     const found = await still(camera, isLive);
     size = found?.frame_hw ?? size;
     drawing.show(found?.picture ?? null);
-    tell(found ? "Drag a corner to move it, or the middle of an edge to add one. The arrow keys move a selected zone." : "There is no picture of this camera now. Corners can be written as numbers.");
+    tell(found ? t("Drag a corner to move it, or the middle of an edge to add one. The arrow keys move a selected zone.") : t("There is no picture of this camera now. Corners can be written as numbers."));
     ground.show();
     drawList();
   }
 
   function begin(kind) {
     const isZone = kind !== "lines";
-    tell(kind === "masks" ? "Select the corners of what is to be covered, one after the other; the first one, or Enter, ends it. Escape gives up." : isZone ? "Select the corners of the zone on the ground, one after the other; the first one, or Enter, ends it. Escape gives up."
-      : "Select where the line begins and where it ends. Left and right are seen from its white point to its red one.");
+    tell(kind === "masks" ? t("Select the corners of what is to be covered, one after the other; the first one, or Enter, ends it. Escape gives up.") : isZone ? t("Select the corners of the zone on the ground, one after the other; the first one, or Enter, ends it. Escape gives up.")
+      : t("Select where the line begins and where it ends. Left and right are seen from its white point to its red one."));
     drawing.begin(isZone ? 3 : 2, isZone ? Infinity : 2, (points) => {
       const name = add(draft.edits.site, kind, camera, points);
       changed();
       drawing.selected = drawing.shapes.find((shape) => shape.name === name) ?? null;
       drawing.draw();
-      tell("Name it, and save.");
+      tell(t("Name it, and save."));
       list.querySelector(`[data-shape="${CSS.escape(name)}"] input`)?.select();
     });
   }
@@ -123,18 +124,18 @@ export async function page(root, context) {
     drawing.draw();
     const others = [...Object.values(draft.edits.site.zones ?? {}), ...Object.values(draft.edits.site.lines ?? {}), ...Object.values(draft.edits.site.masks ?? {})].length - drawing.shapes.length;
     put(list, drawing.shapes.map((shape) => shapeRow(shape, draft.edits, size, changed)),
-      drawing.shapes.length ? null : h("p", { className: "soft" }, `Camera ${camera} has no zone, no line and no mask. Draw one on the picture.`),
+      drawing.shapes.length ? null : h("p", { className: "soft" }, t("Camera {camera} has no zone, no line and no mask. Draw one on the picture.", { camera })),
       drawing.shapes.some((shape) => shape.kind === "masks") ? h("p", { className: "note", "data-masks": "" }, MASKS_HOLD) : null,
-      others ? h("p", { className: "soft small" }, `${others} more of other cameras, or in metres on the ground.`) : null);
+      others ? h("p", { className: "soft small" }, t("{count} more of other cameras, or in metres on the ground.", { count: others })) : null);
   }
 
   function drawBar() {
-    const [kind, words] = STATES[saved.state.name];
-    put(status, draft.isChanged ? h("span", { className: "tag warn" }, "not saved") : h("span", { className: `tag ${kind}` }, saved.number ? `version ${saved.number}` : "as configured"),
-      " ", draft.isChanged ? "Nothing holds before you save." : words + saved.state.reason);
-    put(bar, h("button", { "data-key": "try", onclick: tryOut }, "Try on this run"),
-      h("button", { "data-key": "discard", disabled: !draft.isChanged, onclick: () => load(saved) }, "Discard"),
-      h("button", { className: "main", "data-key": "save", disabled: !draft.isChanged, onclick: save }, "Save…"));
+    const [kind] = STATES[saved.state.name];
+    put(status, draft.isChanged ? h("span", { className: "tag warn" }, t("not saved")) : h("span", { className: `tag ${kind}` }, saved.number ? t("version {number}", { number: saved.number }) : t("as configured")),
+      " ", draft.isChanged ? t("Nothing holds before you save.") : stateText(saved.state));
+    put(bar, h("button", { "data-key": "try", onclick: tryOut }, t("Try on this run")),
+      h("button", { "data-key": "discard", disabled: !draft.isChanged, onclick: () => load(saved) }, t("Discard")),
+      h("button", { className: "main", "data-key": "save", disabled: !draft.isChanged, onclick: save }, t("Save…")));
   }
 
   function load(found) {
@@ -152,17 +153,17 @@ export async function page(root, context) {
   }
 
   function asText() {
-    const field = h("textarea", { rows: 14, spellcheck: false, "aria-label": "Zones, lines and rules as YAML", className: "code" });
+    const field = h("textarea", { rows: 14, spellcheck: false, "aria-label": t("Zones, lines and rules as YAML"), className: "code" });
     const open = h("details", { ontoggle: async () => { if (open.open) field.value = (await checked(text()))?.text ?? field.value; } },
-      h("summary", {}, "Everything above as YAML, the content of ", h("code", {}, saved.path)), field,
+      h("summary", {}, tx("Everything above as YAML, the content of {file}", { file: h("code", {}, saved.path) })), field,
       h("div", { className: "bar" }, h("button", { onclick: async () => {
         const found = await checked(field.value);
         if (!found) return;
         draft.edits = found.edits;
         changed();
         drawRules();
-        toast("Taken. Save to make it hold.");
-      } }, "Use this text")));
+        toast(t("Taken. Save to make it hold."));
+      } }, t("Use this text"))));
     return open;
   }
 
@@ -178,10 +179,10 @@ export async function page(root, context) {
   async function save() {
     const found = await checked(text());
     if (!found) return;
-    const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "why, for the history" });
-    const box = dialog("Save?", h("p", {}, isLive ? "Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes." : "The next start of the run follows this."), 
+    const reason = h("input", { maxLength: 500, "aria-label": t("Reason"), placeholder: t("why, for the history") });
+    const box = dialog(t("Save?"), h("p", {}, isLive ? t("Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes.") : t("The next start of the run follows this.")), 
       JSON.stringify(draft.edits.site.masks) === JSON.stringify(saved.edits.site.masks) ? null : h("p", { className: "note" }, MASKS_HOLD), difference(found.diff), reason);
-    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); follow(send("rules", { rules: text(), base: draft.number, reason: reason.value }, "PUT"), saved.number); } }, "Save"));
+    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); follow(send("rules", { rules: text(), base: draft.number, reason: reason.value }, "PUT"), saved.number); } }, t("Save")));
   }
 
   // Takes what was saved, waits until the run follows it, and offers to go back.
@@ -195,8 +196,7 @@ export async function page(root, context) {
         found = await get("rules");
       }
       load(found);
-      const [kind, words] = STATES[found.state.name];
-      toast(`Version ${number}. ${words}${found.state.reason}`, { bad: kind === "bad", action: { name: "Undo", run: () => restore(before || 1) } });
+      toast(`${t("Version {number}.", { number })} ${stateText(found.state)}`, { bad: found.state.name === "refused", action: { name: t("Undo"), run: () => restore(before || 1) } });
     } catch (error) {
       toast(error.message, { bad: true });
     }
@@ -207,42 +207,46 @@ export async function page(root, context) {
   }
 
   async function tryOut() {
-    put(result, h("p", { className: "note" }, "Trying the rules on the whole run…"));
+    put(result, h("p", { className: "note" }, t("Trying the rules on the whole run…")));
     try {
       const { num, num_now: now, alerts } = await send("rules/try", { rules: text() });
       const names = [...new Set([...Object.keys(num), ...Object.keys(now)])].sort();
-      put(result, h("section", { className: "card", "data-trial": names.length }, h("h2", {}, "On this run they would have raised"),
-        names.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", { className: "r" }, "as saved"), h("th", { className: "r" }, "as drawn"))),
-          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, String(now[name] ?? 0)), h("td", { className: "r" }, String(num[name] ?? 0)))))) : h("p", {}, "No alert, now as before."),
-        h("ul", { className: "gates" }, alerts.slice(0, 30).map((alert) => h("li", {}, `${eventTime(alert.raised_at)} ${alert.camera_id}: ${alert.message}`))),
-        h("button", { onclick: () => put(result) }, "Close")));
+      put(result, h("section", { className: "card", "data-trial": names.length }, h("h2", {}, t("On this run they would have raised")),
+        names.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, t("rule")), h("th", { className: "r" }, t("as saved")), h("th", { className: "r" }, t("as drawn")))),
+          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, String(now[name] ?? 0)), h("td", { className: "r" }, String(num[name] ?? 0)))))) : h("p", {}, t("No alert, now as before.")),
+        h("ul", { className: "gates" }, alerts.slice(0, 30).map((alert) => h("li", {}, `${eventTime(alert.raised_at)} ${alert.camera_id}: ${told(alert.message)}`))),
+        h("button", { onclick: () => put(result) }, t("Close"))));
     } catch (error) {
-      put(result, h("p", { className: "note" }, `They could not be tried: ${error.message}`));
+      put(result, h("p", { className: "note" }, t("They could not be tried: {error}", { error: error.message })));
     }
   }
 
   function drawPast() {
     put(past, saved.versions.length ? h("div", { className: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["version", "when", "by", "why", ""].map((title) => h("th", {}, title)))),
+      h("thead", {}, h("tr", {}, [t("version"), t("when"), t("by"), t("why"), ""].map((title) => h("th", {}, title)))),
       h("tbody", {}, saved.versions.slice(0, 50).map((each) => h("tr", {}, h("td", { className: "num" }, each.number), h("td", { className: "num" }, wallClock(each.at)), h("td", {}, each.by), h("td", {}, each.reason),
-        h("td", {}, h("button", { className: "plain", "data-key": `version ${each.number}`, onclick: () => look(each) }, "Look"))))))) : h("p", { className: "soft" }, "Nothing was edited yet."));
+        h("td", {}, h("button", { className: "plain", "data-key": `version ${each.number}`, onclick: () => look(each) }, t("Look")))))))) : h("p", { className: "soft" }, t("Nothing was edited yet.")));
   }
 
   async function look({ number, by, at }) {
     const { diff } = await get(`rules/${number}`);
-    const box = dialog(`Version ${number}`, h("p", { className: "soft" }, `${by}, ${wallClock(at)}. It changed:`), difference(diff));
-    addButtons(box, number === saved.number ? null : h("button", { className: "main", onclick: () => { box.close(); restore(number); } }, "Go back to this version"));
+    const box = dialog(t("Version {number}", { number }), h("p", { className: "soft" }, t("{name}, {time}. It changed:", { name: by, time: wallClock(at) })), difference(diff));
+    addButtons(box, number === saved.number ? null : h("button", { className: "main", onclick: () => { box.close(); restore(number); } }, t("Go back to this version")));
   }
 
   drawChoice();
   drawBar();
   drawRules();
   drawPast();
-  if (isStale) toast("Somebody else has saved a newer version; your edits were dropped.", { bad: true });
+  if (isStale) toast(t("Somebody else has saved a newer version; your edits were dropped."), { bad: true });
   await choose(camera);
 }
 
+function stateText({ name, reason }) {
+  return [STATES[name][1], told(reason)].filter(Boolean).join(" ");
+}
+
 function difference(lines) {
-  if (!lines.length) return h("p", { className: "soft" }, "Nothing.");
-  return h("pre", { className: "diff", tabIndex: 0, "aria-label": "What changes" }, lines.slice(2).map((line) => h("span", { className: line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : "soft" }, `${line}\n`)));
+  if (!lines.length) return h("p", { className: "soft" }, t("Nothing."));
+  return h("pre", { className: "diff", tabIndex: 0, "aria-label": t("What changes") }, lines.slice(2).map((line) => h("span", { className: line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : "soft" }, `${line}\n`)));
 }

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { colour, eventTime } from "./format.js";
+import { t } from "./language.js";
 
 // Groups consecutive sightings of one track into segments.
 export function segments(sightings) {
@@ -27,7 +28,7 @@ export function timeline(person, found, choose) {
     h("b", {}, camera),
     h("div", { className: "track" }, found.filter((each) => each.camera === camera).map((each) => h("button", {
       style: { left: place(each.from), width: `${(100 * (each.until - each.from)) / span}%`, background: css },
-      title: `${camera}, ${eventTime(each.from)} – ${eventTime(each.until)}`, "aria-label": `${camera}, ${eventTime(each.from)} to ${eventTime(each.until)}`,
+      title: `${camera}, ${eventTime(each.from)} – ${eventTime(each.until)}`, "aria-label": t("{camera}, {from} to {until}", { camera, from: eventTime(each.from), until: eventTime(each.until) }),
       onclick: () => choose(each),
     }))),
   ]);

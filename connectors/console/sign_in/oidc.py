@@ -11,15 +11,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, TypeGuard
+from urllib.parse import urlencode, urlsplit
 
 import httpx2
-from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
@@ -114,14 +113,14 @@ class OidcProvider:
             token = client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=verifier)
             claims = self._verified(token, nonce)
             identity = self._identity(client, str(claims["sub"]))
-        except (AuthlibBaseError, httpx2.HTTPError, JoseError, KeyError, ValueError) as error:
-            client.close()
-            reason = getattr(error, "error", None) or type(error).__name__  # such as invalid_client
-            logger.warning("a login at %s failed: %s", self.settings.issuer, reason)
-            raise RefusedError(f"the provider's answer is not accepted ({reason:.60}); try again") from error
         except RefusedError:
             client.close()
             raise
+        except Exception as error:  # whatever the provider answers, who signs in is told so
+            client.close()
+            reason = getattr(error, "error", None) or type(error).__name__  # such as invalid_client
+            logger.warning("a login at %s failed: %s", self.settings.issuer, reason)
+            raise RefusedError(f"the provider's answer is not accepted ({reason!s:.60}); try again") from error
         return SignedIn(identity, client, token["id_token"], time.monotonic())
 
     def hold(self, signed_in: "SignedIn") -> None:
@@ -145,9 +144,11 @@ class OidcProvider:
             return None
         held.client.close()
         end = self._described().get("end_session_endpoint")
+        if not _is_address(end):
+            return None
         back = {"post_logout_redirect_uri": self.settings.page_url} if self.settings.page_url else {}
         given = {"id_token_hint": held.id_token, "client_id": self.settings.client_id, **back}
-        return None if end is None else f"{end}?{urlencode(given)}"
+        return f"{end}{'&' if '?' in end else '?'}{urlencode(given)}"
 
     def changed(self) -> list[tuple[Identity, Identity | None]]:
         """Ask the provider about each user; return those whose rights changed, with what they are now, None: ended."""
@@ -195,7 +196,7 @@ class OidcProvider:
         if not isinstance(claims, dict) or claims.get("sub") != subject:  # OpenID Connect Core, 5.3.2
             raise RefusedError("the provider's userinfo is about another subject")
         name = claims.get(settings.name_claim)
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or not name.isprintable():
             raise RefusedError(f"userinfo has no name in {settings.name_claim}; see sink.console.oidc.name_claim")
         rights = settings.rights.of_groups(_groups(claims, settings.groups_claim))
         if rights is None:
@@ -204,7 +205,7 @@ class OidcProvider:
 
     def _verified(self, token: dict[str, Any], nonce: str) -> CodeIDToken:
         """Return the claims of the ID token; raises ``JoseError`` if its signature or a claim is wrong."""
-        algorithms = self._described().get("id_token_signing_alg_values_supported") or ["RS256"]
+        algorithms = _texts(self._described(), "id_token_signing_alg_values_supported") or ["RS256"]
         accepted = [each for each in algorithms if each in SIGNATURES]
         if not accepted:
             raise RefusedError("the provider signs with no accepted algorithm")
@@ -226,7 +227,7 @@ class OidcProvider:
 
     def _client(self, redirect_uri: str) -> OAuth2Client:
         settings, metadata = self.settings, self._described()
-        methods = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        methods = _texts(metadata, "token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         basic = "client_secret_basic" if "client_secret_basic" in methods else "client_secret_post"
         return OAuth2Client(
             settings.client_id,
@@ -244,7 +245,7 @@ class OidcProvider:
         if self._metadata is None:
             found = self._fetched(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
             needed = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
-            is_whole = all(isinstance(found.get(key), str) for key in needed)
+            is_whole = isinstance(found, dict) and all(_is_address(found.get(key)) for key in needed)
             if not is_whole or found.get("issuer") != self.settings.issuer:
                 logger.error(
                     "%s describes itself as another issuer, or lacks one of %s", self.settings.issuer, ", ".join(needed)
@@ -263,9 +264,24 @@ class OidcProvider:
             answer = httpx2.get(url, timeout=TIMEOUT_S)
             answer.raise_for_status()
             return answer.json()
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError) as error:
             logger.warning("the provider does not answer at %s: %s", url, error)
             raise RefusedError("the provider does not answer; try again later") from error
+
+
+def _is_address(found: object) -> TypeGuard[str]:
+    """Return whether a value of the provider's description is an address on the web."""
+    try:
+        parts = urlsplit(found if isinstance(found, str) else "")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _texts(metadata: dict[str, Any], key: str) -> list[str]:
+    """Return a list of texts of the provider's description; none if it has no such list."""
+    found = metadata.get(key)
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def _groups(claims: dict[str, Any], claim: str) -> list[str]:

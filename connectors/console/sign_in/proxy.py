@@ -63,7 +63,7 @@ class ProxySettings:
             if not isinstance(values[key], str) or not HEADER.fullmatch(values[key].lower()):
                 raise ConfigError(f"{KEY}.{key}: expected the name of a header, got {values[key]!r}; correct it")
         addresses = values["addresses"]
-        if isinstance(addresses, str):
+        if not isinstance(addresses, list | tuple):
             raise ConfigError(f"{KEY}.addresses: expected a list, got {addresses!r}; write [{addresses}]")
         networks = []
         for address in addresses:

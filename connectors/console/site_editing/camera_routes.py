@@ -7,13 +7,15 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import Field
 
-from connectors.console.api.permissions import Administrator
+from connectors.console.api.permissions import Administrator, check_sees_all
 from connectors.console.app_state import AppState
 from connectors.console.site_editing.camera_form import CameraForm
 from connectors.console.site_editing.cameras import SiteCameras
-from connectors.console.store.accounts import User
 from connectors.redaction import redact_url
 from pipeline.core.errors import ConfigError
+
+OF_ALL = "cameras are changed by those who see all cameras"
+"""Why who changes them sees all cameras."""
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Asked = Annotated[str, Query(min_length=1, max_length=100)]
@@ -73,18 +75,18 @@ class CameraRoutes:
 
     def cameras(self, user: Administrator) -> dict[str, Any]:
         """The cameras, those that were removed included, without their passwords; and the changes, newest first."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         return self._answered(lambda: {"cameras": self._cameras.rows(), "history": self._cameras.history()})
 
     def trial(self, user: Administrator, camera: CameraAddress) -> dict[str, Any]:
         """The first picture (JPEG, base64), its size, the rate, and what is wrong; 422 with a line if there is none."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         self._state.notes.audit(user.name, "camera tried", f"{camera.camera}: {redact_url(camera.address)}")
         return self._answered(lambda: self._cameras.trial(camera.form()))
 
     def add(self, user: Administrator, camera: NewCamera) -> dict[str, str]:
         """Add a camera; the run opens it. 422 with a line that says why not."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         return self._answered(
             lambda: self._cameras.add(
                 camera.form(), by=user.name, reason=camera.reason, event_at=camera.event_at, force=camera.force
@@ -93,14 +95,14 @@ class CameraRoutes:
 
     def change(self, user: Administrator, camera: NewCamera) -> dict[str, str]:
         """Change a camera: it is removed and added, if its test picture is there. Its tracks are new."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         return self._answered(lambda: self._cameras.change(camera.form(), by=user.name, reason=camera.reason))
 
     def add_again(
         self, user: Administrator, camera: Asked, reason: Annotated[str, Query(max_length=500)] = ""
     ) -> dict[str, str]:
         """Add a camera again as it was before it was removed."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         return self._answered(lambda: self._cameras.add_again(camera, by=user.name, reason=reason))
 
     def remove(
@@ -111,7 +113,7 @@ class CameraRoutes:
         event_at: Annotated[float | None, Query(ge=-1e12, le=1e12)] = None,
     ) -> dict[str, str]:
         """Remove a camera; its open tracks end and are published."""
-        self._check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         return self._answered(lambda: self._cameras.remove(camera, by=user.name, reason=reason, event_at=event_at))
 
     def _answered(self, ask: Callable[[], Answer]) -> Answer:
@@ -119,7 +121,3 @@ class CameraRoutes:
             return ask()
         except ConfigError as error:
             raise HTTPException(422, str(error)) from error
-
-    def _check_sees_all(self, user: User) -> None:
-        if user.cameras is not None:
-            raise HTTPException(403, "this needs a user who sees all cameras, and you may not see all of them")

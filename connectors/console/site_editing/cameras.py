@@ -34,7 +34,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Reads YAML as plain values; in C where that was built."""
 
 TRY_TIMEOUT_S = 60.0
-"""Seconds that a test picture may take. A camera that does not answer is given up after 15 at most, twice."""
+"""Seconds that a test picture may take. A camera that does not answer is given up after 15 at most."""
 
 WAIT_S = 60.0
 """Seconds that a command is waited for, as ``passerby cameras`` does."""

@@ -7,12 +7,15 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from connectors.console.api.permissions import Administrator, Viewer
+from connectors.console.api.permissions import Administrator, Viewer, check_sees_all
 from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.site_editing.floor_plan import FloorPlanFile
 from connectors.console.store.accounts import User
 from pipeline.core.errors import DataError
+
+OF_ALL = "the floor plan is of all cameras"
+"""Why who sees it sees all cameras."""
 
 Pixels = Annotated[tuple[Annotated[float, Field(ge=0, le=1e5)], ...], Field(min_length=2, max_length=2)]
 
@@ -50,13 +53,13 @@ class FloorPlanRoutes:
 
     def plan(self, user: Viewer) -> dict[str, Any]:
         """Width and height, pixels, and metres a pixel; nothing without a plan."""
-        _check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         plan = self._file().plan()
         return {} if plan is None else asdict(plan)
 
     def picture(self, user: Viewer) -> Response:
         """The picture as it was encoded here."""
-        _check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         data = self._file().picture()
         if data is None:
             raise HTTPException(404, "there is no floor plan")
@@ -64,7 +67,7 @@ class FloorPlanRoutes:
 
     async def put(self, user: Administrator, request: Request) -> dict[str, Any]:
         """Take a picture: it is encoded anew, at most 1600 pixels a side, and has no scale yet."""
-        _check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         return await run_in_threadpool(self._put, user, await request.body())
 
     def _put(self, user: User, data: bytes) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class FloorPlanRoutes:
 
     def scale(self, user: Administrator, scale: Scale) -> dict[str, Any]:
         """State the scale; 422 where it cannot be one."""
-        _check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         (x1, y1), (x2, y2) = scale.first_px, scale.second_px
         try:
             plan = self._file().set_scale((x1, y1), (x2, y2), scale.length_m)
@@ -85,15 +88,10 @@ class FloorPlanRoutes:
 
     def drop(self, user: Administrator) -> dict[str, Any]:
         """Delete the floor plan."""
-        _check_sees_all(user)
+        check_sees_all(user, OF_ALL)
         self._file().drop()
         self._state.notes.audit(user.name, "floor plan", "deleted")
         return {}
 
     def _file(self) -> FloorPlanFile:
         return FloorPlanFile(self._state.edits_path.parent)
-
-
-def _check_sees_all(user: User) -> None:
-    if user.cameras is not None:
-        raise HTTPException(403, "the floor plan is of all cameras, and you may not see all of them")

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,8 @@ class Version:
 class RuleStore:
     """The file of edits, and beside it a private file with its history.
 
+    A save that was cut off, by ``kill -9`` for instance, is finished if the history has it, and otherwise was none.
+
     Args:
         path: The file of edits; it need not be there.
 
@@ -55,6 +58,8 @@ class RuleStore:
         self.path = path
         self._database = Database(path.with_suffix(".history.sqlite"), TABLES)
         self._saving = threading.Lock()
+        self._unfinished = path.with_name(f".{path.name}")
+        self._finish()
 
     def text(self) -> str:
         """Return the edits; empty if there are none.
@@ -98,22 +103,28 @@ class RuleStore:
             add = "INSERT INTO versions (at, by, reason, text) VALUES (?, ?, ?, ?)"
             if not base:
                 self._database.change(add, time.time(), "the configuration", "before the first edit", before)
-            self._database.change(add, time.time(), by, reason, text)
+            try:
+                self._write(text)
+                self._database.change(add, time.time(), by, reason, text)
+                with suppress(FileNotFoundError):  # a page that was opened at this moment has put it there
+                    self._unfinished.replace(self.path)
+            except OSError as error:
+                raise ConnectorError(f"{self.path}: cannot be written: {error}; check permissions") from error
             self._database.change("DELETE FROM versions WHERE number <= ?", self.newest() - MAX_VERSIONS)
-            self._write(text)
             return self.newest()
 
     def _write(self, text: str) -> None:
-        """Replace the file; a reader never sees half of it."""
-        unfinished = self.path.with_name(f".{self.path.name}")
-        try:
-            with os.fdopen(
-                os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-            ) as file:
-                file.write(text)
-            unfinished.replace(self.path)
-        except OSError as error:
-            raise ConnectorError(f"{self.path}: cannot be written: {error}; check permissions") from error
+        """Write what is to replace the file; a reader never sees half of it."""
+        descriptor = os.open(self._unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def _finish(self) -> None:
+        """Put what a save has written into its place, if the history has it as its newest version."""
+        newest = self._database.rows("SELECT text FROM versions ORDER BY number DESC LIMIT 1")
+        with suppress(OSError, UnicodeDecodeError):  # there is none, or a part of one
+            if newest and self._unfinished.read_text(encoding="utf-8") == newest[0][0]:
+                self._unfinished.replace(self.path)
 
     def close(self) -> None:
         """Close the history."""

@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import time
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -153,9 +154,12 @@ class Accounts:
         """Add a user, or change one and end their sessions and tokens.
 
         Raises:
-            ConfigError: If the password is too short, the user has none, or no administrator would remain.
+            ConfigError: If the password is too short, the user has none, no administrator would remain, or the name
+                of a new user looks like another's.
         """
         user = self.user(name)
+        if user is None:
+            self._check_new(name)
         if user is not None and user.is_external:
             raise ConfigError(f"{name}: expected a user with a password, got one whom another system signs in")
         if len(password) < MIN_PASSWORD:
@@ -181,10 +185,12 @@ class Accounts:
             cameras: Cameras that the user may see; None: all.
 
         Raises:
-            ConfigError: If the name cannot be one, or is of another user.
+            ConfigError: If the name cannot be one, is another user's, or looks like it.
         """
         if not re.fullmatch(NAME, name):
             raise ConfigError(f"{name:.80}: expected a name of at most 64 letters, digits and _ . @ -")
+        if self.user(name) is None:
+            self._check_new(name, subject)
         values = (role.value, None if cameras is None else json.dumps(cameras))
         self._database.change("DELETE FROM users WHERE subject = ? AND name != ?", subject, name)  # a new name
         self._database.change(
@@ -210,6 +216,17 @@ class Accounts:
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
         self.second_factors.drop(name)
         return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
+
+    def _check_new(self, name: str, subject: str | None = None) -> None:
+        """Raise ``ConfigError`` if a new name differs from another user's in nothing but capital letters and the like.
+
+        Args:
+            name: The new name.
+            subject: Of a user whom another system signs in: they may have had such a name before.
+        """
+        for other, whose in self._database.rows("SELECT name, subject FROM users"):
+            if _folded(other) == _folded(name) and (subject is None or whose != subject):
+                raise ConfigError(f"{name}: there is the user {other}, whose name looks the same; choose another name")
 
     def _check_not_last(self, name: str) -> None:
         """Raise ``ConfigError`` if a user is the only administrator of all cameras: nobody could name another."""
@@ -312,6 +329,11 @@ def _user(row: tuple[str, str, str | None, int, int, int]) -> User:
     name, role, cameras, epoch, has_second_factor, is_external = row
     seen = None if cameras is None else tuple(json.loads(cameras))
     return User(name, Role(role), seen, epoch, bool(has_second_factor), bool(is_external))
+
+
+def _folded(name: str) -> str:
+    """Return a name as eyes compare it: without capital letters, and each sign in one form."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _sha256(token: str) -> str:

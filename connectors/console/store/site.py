@@ -18,6 +18,7 @@ class Site:
 
     Attributes:
         cameras: Names, in order.
+        later: Names of cameras that may be added.
         overlaps: Pairs of cameras that see the same ground; None if not stated.
         transit_times: As stated by the site, each with ``between``, ``min_s``, ``max_s``.
         ground: By camera, the homography from pixels to metres: three rows of three numbers.
@@ -29,6 +30,7 @@ class Site:
     """
 
     cameras: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
     overlaps: list[list[str]] | None = None
     transit_times: list[dict[str, Any]] = field(default_factory=list)
     ground: Mapping[str, Any] = field(default_factory=dict)
@@ -78,6 +80,7 @@ def _site(config: Any) -> Site:
     site = config["site"]
     return Site(
         tuple(map(str, site.get("cameras") or {})),
+        tuple(map(str, site.get("later") or ())),
         site.get("overlaps"),
         site.get("transit_times") or [],
         site.get("ground") or {},

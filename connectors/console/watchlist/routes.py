@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from connectors.console.api.permissions import Operator, Viewer
+from connectors.console.api.permissions import Operator, Viewer, check_sees_all
 from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
@@ -34,6 +34,9 @@ MAX_SIMILAR = 3
 
 LONGEST_S = 10 * 366 * 86400.0
 """Seconds that somebody is listed at most if an end is given. A larger value lets a slip of the keyboard pass."""
+
+BY_ALL = "who is enrolled by pictures is looked for by all cameras"
+"""Why who enrols by pictures sees all cameras."""
 
 PersonNumber = Annotated[int, Field(ge=1, le=2**62)]
 PersonPath = Annotated[int, Path(ge=1, le=2**62)]
@@ -119,7 +122,7 @@ class WatchlistRoutes:
 
     async def judge(self, user: Operator, request: Request) -> dict[str, Any]:
         """What is wrong with a picture, the part of it that would be used, and who in the run looks like that."""
-        self._check_sees_all(user)
+        check_sees_all(user, BY_ALL)
         return await run_in_threadpool(self._judge, user, await request.body())
 
     def enrol(self, user: Operator, new: NewEntry) -> dict[str, Any]:
@@ -130,7 +133,7 @@ class WatchlistRoutes:
             if person is None:
                 raise HTTPException(422, "pictures: expected pictures, or the number of a person who was seen")
             return self._submit(user, CommandKind.NAME, (person,), name=new.name, reason=new.reason, listing=listing)
-        self._check_sees_all(user)
+        check_sees_all(user, BY_ALL)
         images = self._state.uploads.find(new.pictures, user.name)
         if images is None:
             raise HTTPException(410, "pictures: expected pictures judged in the last minutes; choose them again")
@@ -246,7 +249,3 @@ class WatchlistRoutes:
         submitted = self._state.ledger_view.command(number)
         assert submitted is not None
         return {"number": number, "state": submitted.state, "outcome": submitted.outcome}
-
-    def _check_sees_all(self, user: User) -> None:
-        if user.cameras is not None:
-            raise HTTPException(403, "who is enrolled by pictures is looked for by all cameras; you may not see all")

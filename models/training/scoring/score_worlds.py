@@ -18,7 +18,7 @@ from omegaconf import MISSING
 
 from models.training.candidates import print_rows, read_candidates, read_options
 from models.training.keypoints.samples import VISIBLE
-from models.training.scoring.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
+from models.training.scoring.single_crops import embed_each, histogram_vectors, search_across_cameras, to_tracklet
 from models.training.scoring.world_people import (
     CAMERAS_PER_WORLD,
     TrueCrop,
@@ -159,7 +159,7 @@ def _score_named(
     vectors: NDArray[np.float32], names: NDArray[np.int64], *, change: bool = False
 ) -> tuple[float, float, int]:
     people, outfits, cameras = np.ascontiguousarray(names.T)
-    return score_across_cameras(vectors, people, cameras, outfits=outfits, change=change)
+    return search_across_cameras(vectors, people, cameras, outfits=outfits, change=change).score
 
 
 def spread_distances(

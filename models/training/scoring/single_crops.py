@@ -41,6 +41,11 @@ class Searches:
         """Share of the queries with a right answer first; 0 without any."""
         return self.num_first / max(len(self.person_ids), 1)
 
+    @property
+    def score(self) -> tuple[float, float, int]:
+        """The mAP, the rank 1 and the number of queries."""
+        return self.mean_ap, self.rank1, len(self.person_ids)
+
     def lead_over(self, other: "Searches") -> "Searches":
         """Return by how much each query was answered better than in another search of the same queries.
 
@@ -158,17 +163,3 @@ def search_across_cameras(
     people, precisions = zip(*found, strict=True) if found else ((), ())
     nobody, nothing = np.empty(0, np.int64), np.empty(0)
     return Searches(np.concatenate([nobody, *people]), np.concatenate([nothing, *precisions]), num_first)
-
-
-def score_across_cameras(
-    vectors: NDArray[np.float32],
-    person_ids: NDArray[np.int64],
-    cameras: NDArray[np.int64],
-    *,
-    outfits: NDArray[np.int64] | None = None,
-    change: bool = False,
-    asked: NDArray[np.bool_] | None = None,
-) -> tuple[float, float, int]:
-    """Return mAP, rank 1 and the number of queries of ``search_across_cameras``, which takes the same."""
-    searches = search_across_cameras(vectors, person_ids, cameras, outfits=outfits, change=change, asked=asked)
-    return searches.mean_ap, searches.rank1, len(searches.person_ids)

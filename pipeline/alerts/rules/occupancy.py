@@ -56,7 +56,7 @@ class OccupancyRule:
         if isinstance(places, str) or not set(places) <= set(parsed):
             raise self._builder.wrong("places", f"a list of some of {', '.join(parsed)}", places)
         self._zones = {place: parsed[place] for place in places or parsed}
-        self._max_wait_s, self._do = max_wait_s, f"have waited for {max_wait_s:g} s" if max_wait_s else "are"
+        self._max_wait_s = max_wait_s
         self._max_people, self._min_s, self._max_absence_s = max_people, min_s, max_absence_s
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
@@ -146,7 +146,10 @@ class OccupancyRule:
                 since, shown = None, {}
 
     def _report(self, place: str, excess: Gathering, track: TrackId | None, *, is_over: bool) -> Alert:
-        message = f"More than {self._limit(place)} people {self._do} in {place!r}."
+        limit, wait_s = self._limit(place), self._max_wait_s
+        message = f"More than {limit} people are in {place!r}."
+        if wait_s:
+            message = f"More than {limit} people have waited for {wait_s:g} s in {place!r}."
         severity = self._zones[place].severity
         return self._builder.build_gathering(
             excess, track=track, place=place, message=message, is_over=is_over, severity=severity

@@ -122,12 +122,16 @@ def check_at_rest(folder: Path, command: CameraCommand) -> str:
 def added(config: PipelineConfig, command: CameraCommand) -> str:
     """Return in words which camera is added; no secrets."""
     address = masked(parse_camera(config.site.cameras[command.camera_id]).uri)
-    return f"camera {command.camera_id} is added{_from('from', command)}: {address}"
+    if command.event_at is None:
+        return f"camera {command.camera_id} is added: {address}"
+    return f"camera {command.camera_id} is added from {command.event_at:g} s: {address}"
 
 
 def removed(command: CameraCommand) -> str:
     """Return in words which camera is removed."""
-    return f"camera {command.camera_id} is removed{_from('at', command)}"
+    if command.event_at is None:
+        return f"camera {command.camera_id} is removed"
+    return f"camera {command.camera_id} is removed at {command.event_at:g} s"
 
 
 def _check_time(what: str, command: CameraCommand, *, has_live: bool) -> None:
@@ -141,7 +145,3 @@ def _check_time(what: str, command: CameraCommand, *, has_live: bool) -> None:
             f"cameras {what}: expected --at SECONDS, the time in the recordings, got none: a run of recordings must "
             "have the same result whenever the command comes"
         )
-
-
-def _from(word: str, command: CameraCommand) -> str:
-    return "" if command.event_at is None else f" {word} {command.event_at:g} s"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from pipeline.alerts.engine import AlertEngine
+from pipeline.config.rule_edits import engine_of, of_run, parse_edits, read_rules
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Frame, Source
 from pipeline.core.camera_uri import parse_camera
@@ -22,7 +24,7 @@ def check_pictures(config: PipelineConfig, plan: Plan, camera_ids: Iterable[str]
     Raises:
         ConfigError: If the pictures of these cameras do not show one of their zones or lines.
     """
-    alert = plan.make_alert()
+    alert = _alert_engine(config, plan)
     sizes: dict[str, tuple[int, int]] = {}
     intakes = dict(plan.intakes)
     for camera_id in camera_ids:
@@ -33,10 +35,17 @@ def check_pictures(config: PipelineConfig, plan: Plan, camera_ids: Iterable[str]
     return replace(plan, intakes=intakes)
 
 
+def _alert_engine(config: PipelineConfig, plan: Plan) -> AlertEngine:
+    """Return the rules with which a run begins; they warn when they are taken, not here."""
+    if not plan.edits.exists():
+        return plan.make_alert()
+    name = str(plan.edits)
+    return engine_of(of_run(config), parse_edits(read_rules(plan.edits), name), name, warns=False)
+
+
 def _first_frame(camera: object, source: Source) -> Frame | None:
     """Return the first frame of a file or a folder of images; None of other cameras."""
-    found = parse_camera(camera)
-    if not found.is_recording or found.options.get("follow"):
+    if not parse_camera(camera).is_complete:
         return None
     try:
         with without_warnings(), blaming(f"site.cameras.{source.camera_id}", source):

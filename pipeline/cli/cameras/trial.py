@@ -7,20 +7,17 @@ from typing import Any
 import numpy as np
 
 from connectors.console.camera.best_pictures import encoded
-from pipeline.cli.cameras.checks import check_source
 from pipeline.config.cameras import plan_cameras, with_cameras
 from pipeline.config.composition import load_written, resolved
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.plugin_contract import blaming, made
+from pipeline.runtime.cameras.paced_frames import LOW_FPS
 
 WATCH_S = 2.0
 """Seconds in which frames are counted. More tell the rate of slow cameras better, and take longer."""
 
 MAX_FRAMES = 60
 """Frames after which no more are counted: recordings give them as fast as they are read."""
-
-SLOW_HZ = 5.0
-"""Frames a second below which trackers lose people (docs/cameras.md)."""
 
 FLAT = 2.0
 """Standard deviation of a picture, of 255, below which it shows nothing: a covered lens, or a camera that starts."""
@@ -43,7 +40,6 @@ def try_camera(folder: Path, name: str, entry: object) -> tuple[dict[str, Any], 
     key = f"site.cameras.{name}"
     config = with_cameras(load_written(folder / "config.yaml"), {name: resolved(entry, key)})
     make_source = plan_cameras(config).make_sources[name]
-    check_source(make_source, key, None)
     source = made(key, make_source)
     timer = Timer(WATCH_S, source.close)
     times: list[float] = []
@@ -59,7 +55,7 @@ def try_camera(folder: Path, name: str, entry: object) -> tuple[dict[str, Any], 
                     break
     except SourceLostError as error:
         if image is None:  # else it broke off later, and the rate tells
-            raise ConfigError(str(error)) from error
+            raise ConfigError(f"{key}: {error}") from error
     finally:
         timer.cancel()
         source.close()
@@ -77,5 +73,5 @@ def _wrong(spread: float, rate_hz: float | None) -> str:
     if spread < FLAT:
         return "The picture has one colour: the lens may be covered."
     if rate_hz is None:
-        return "Only one picture came in two seconds: people are lost below 5 pictures a second."
-    return f"{rate_hz:g} pictures a second are few: people are lost below {SLOW_HZ:g}." if rate_hz < SLOW_HZ else ""
+        return f"Only one picture came in two seconds: people are lost below {LOW_FPS:g} pictures a second."
+    return f"{rate_hz:g} pictures a second are few: people are lost below {LOW_FPS:g}." if rate_hz < LOW_FPS else ""

@@ -45,9 +45,9 @@ def camera_states(folder: Path, entries: Mapping[str, object]) -> list[CameraSta
         is_removed = name in changed.removed
         state = "removed" if is_removed else _state(status, is_live=is_live)
         if name in changed.from_at:
-            state += f", from {changed.from_at[name]:g} s"
+            state = f"{state}, from {changed.from_at[name]:g} s"
         if name in changed.until_at:
-            state += f", until {changed.until_at[name]:g} s"
+            state = f"{state}, until {changed.until_at[name]:g} s"
         frames = None if status is None else status["frames_processed"]
         found.append(CameraState(name, entry, state, frames, is_removed))
     return found

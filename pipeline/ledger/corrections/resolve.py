@@ -201,12 +201,14 @@ def together_text(together: Sequence[tuple[str, str, float, float]]) -> str:
 
     Example:
         >>> together_text([("east", "west", 3.0, 4.5)])
-        'were seen at the same time: in east and west from 3.0 to 4.5'
+        'were seen at the same time: in east, west from 3.0 to 4.5'
     """
     first, second, began, ended = together[0]
-    where = first if first == second else f"{first} and {second}"
-    more = f", and {len(together) - 1} times more" if together[1:] else ""
-    return f"were seen at the same time: in {where} from {began:.1f} to {ended:.1f}{more}"
+    where = first if first == second else f"{first}, {second}"
+    if together[1:]:
+        more = len(together) - 1
+        return f"were seen at the same time: in {where} from {began:.1f} to {ended:.1f}, and {more} times more"
+    return f"were seen at the same time: in {where} from {began:.1f} to {ended:.1f}"
 
 
 def _check_part(part: TrackPart, person_id: int, people: People) -> None:

@@ -87,8 +87,7 @@ class CameraActor:
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
         self._limits = limits
-        self._status = CameraStatus()
-        self._stopped = asyncio.Event()
+        self._status, self._stopped = CameraStatus(), asyncio.Event()
         self._is_removed = self._has_ended = False
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
@@ -143,6 +142,7 @@ class CameraActor:
             frames_dropped=self._status.frames_dropped + (queue.num_dropped if queue else 0),
             static_false_positives=self._status.static_false_positives + (track.num_static if track else 0),
             low_score_parts=self._status.low_score_parts + (track.num_low_score if track else 0),
+            frame_hw=self._paced.size.size_hw,
             people_now=track.num_open if track else 0,
             track_s=self._track_s,
             decode_s=self._paced.decode_s,
@@ -227,7 +227,7 @@ class CameraActor:
             except SourceLostError as error:
                 if self._stopped.is_set():
                     break
-                pause_s = reopens.pause_s(began) if self._source.live else None
+                pause_s = reopens.pause_s(max(0.0, self._paced.read_at - began)) if self._source.live else None
                 if pause_s is None:
                     self._status = replace(self._status, error=str(error))
                     logger.error("camera %s is given up: %s", self._source.camera_id, error)

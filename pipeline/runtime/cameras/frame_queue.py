@@ -2,11 +2,15 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+
+READER = "source"
+"""Name of the threads that read."""
 
 
 class FrameQueue(Generic[Item]):
@@ -46,7 +50,7 @@ class FrameQueue(Generic[Item]):
     async def __aiter__(self) -> AsyncIterator[Item]:
         """Yield items until the iterator ends; raise what it raised."""
         self._loop, self._arrived = asyncio.get_running_loop(), asyncio.Event()
-        thread = threading.Thread(target=self._read, name="source", daemon=True)
+        thread = threading.Thread(target=self._read, name=READER, daemon=True)
         thread.start()
         try:
             while True:
@@ -107,3 +111,15 @@ class FrameQueue(Generic[Item]):
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
             return  # the loop is closed: there is no reader any more
+
+
+def wait_for_readers(limit_s: float) -> None:
+    """Wait until the threads of queues that were closed have ended, for at most so many seconds.
+
+    To be called before the process ends. Python ends the threads that are left, and one that decodes a picture in
+    OpenCV takes the process with it: "terminate called without an active exception", SIGABRT, another exit code.
+    """
+    until = time.monotonic() + limit_s
+    for thread in threading.enumerate():
+        if thread.name == READER:
+            thread.join(max(0.0, until - time.monotonic()))

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from ray_cluster import TwoNodes
 
-from chaos_run.feed import BY_KAFKA, BY_RTSP, Feed
-from chaos_run.job import Cluster, Job
+from chaos_run.feed import Feed
+from chaos_run.job import Job
+from chaos_run.scene import BY_KAFKA, BY_RTSP
 
 DISK_MB = 96
 
@@ -23,7 +25,7 @@ class Place:
 
     feed: Feed
     job: Job
-    cluster: Cluster | None
+    cluster: TwoNodes | None
     disk: Path | None
 
 

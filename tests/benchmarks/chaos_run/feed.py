@@ -1,7 +1,6 @@
-"""Four live cameras that show a turn of the demo's rendered world again and again: two by RTSP, two by Kafka.
+"""Four live cameras that show a scene: two by RTSP, two by Kafka.
 
-A turn is the first seconds of the demo, then the empty place, so that nobody is in two places at once when it begins
-anew. What is shown depends on the clock alone: a camera that was away goes on where it would be by now.
+What is shown depends on the clock alone: a camera that was away goes on where it would be by now.
 """
 
 import contextlib
@@ -9,35 +8,24 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 import av
 import confluent_kafka
 import cv2
-import numpy as np
 from kafka_broker import QUIET, Broker
-from numpy.typing import NDArray
 from rtsp_server import RtspServer
 from tcp_proxy import TcpProxy
 
+from chaos_run.scene import BY_KAFKA, BY_RTSP, FPS, Scene
 from connectors.kafka.frame_message import FrameHeader, to_headers
 from connectors.pictures.encoded_image import Encoding
 from pipeline.core import FrameStamp
-from pipeline.evaluation.track_table import TrackTable
-from pipeline.evaluation.truth import read_mot_truth
 
-DEMO = Path(__file__).resolve().parents[3] / "connectors/synthetic/demo"
-BY_RTSP, BY_KAFKA = ("west", "east"), ("north", "gate")
-CAMERAS = (*BY_RTSP, *BY_KAFKA)
-FPS = 5
-"""Every second frame of the demo. More cost more of two cores that do all of this at once."""
-EMPTY_S = 6
-"""Seconds of the empty place at the end of a turn. Fewer than the shortest ways between cameras break identities."""
 TOPIC = "chaos.frames"
 AWAY = "127.0.0.1:9"
 """Where nobody listens."""
-
-Image = NDArray[np.uint8]
 
 
 class Feed:
@@ -45,19 +33,18 @@ class Feed:
 
     Args:
         folder: For the server's files.
-        turn_s: Seconds of the demo that a turn shows, up to 60.
+        scene: What they show.
 
     Attributes:
-        period_s: Seconds of a turn with the empty place.
+        scene: The same.
         began_at: Unix seconds at which the first turn began.
         clock_step_s: By camera, how far the sender's clock is ahead; cameras by Kafka only.
     """
 
-    def __init__(self, folder: Path, turn_s: int) -> None:
-        self.period_s = turn_s + EMPTY_S
+    def __init__(self, folder: Path, scene: Scene) -> None:
+        self.scene = scene
         self.began_at = 0.0
         self.clock_step_s = dict.fromkeys(BY_KAFKA, 0.0)
-        self._turn_s = turn_s
         self._shown, self._parts = folder / "shown", folder / "parts"
         self._shown.mkdir()
         self._parts.mkdir()
@@ -66,7 +53,7 @@ class Feed:
         self._pictures = {
             camera_id: [
                 cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-                for image in self._images(camera_id)
+                for image in scene.images(camera_id)
             ]
             for camera_id in BY_KAFKA
         }
@@ -101,18 +88,15 @@ class Feed:
         by_rtsp = {name: f"rtsp://{proxy.address}/{name}.mp4/play_count_0/" for name, proxy in self._proxies.items()}
         return by_rtsp | dict.fromkeys(BY_KAFKA, f"kafka://{self.servers}/{TOPIC}")
 
-    def truth(self, camera_id: str) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Return people and boxes, ``(n,)`` and ``(n, 4)`` pixels, by the frame of a turn."""
-        table: TrackTable = read_mot_truth(DEMO / f"mot/{camera_id}.txt")
-        return {
-            frame // 2: (table.ids[rows], table.boxes_xyxy[rows])
-            for frame, rows in table.rows_by_frame().items()
-            if frame % 2 == 0 and frame < self._turn_s * FPS * 2
-        }
+    def wait_for_turn(self) -> int:
+        """Return when a turn begins, and when that is, seconds since the feed began.
 
-    def wait_for_turn(self) -> None:
-        """Return when a turn begins: whom a run sees first, and how, decides for long how it tells people apart."""
-        time.sleep(-(time.time() - self.began_at) % self.period_s)
+        Whom a run sees first, and how, decides for long how it tells people apart.
+        """
+        turn_s = self.scene.period_s
+        begins_s = ceil((time.time() - self.began_at) / turn_s) * turn_s
+        time.sleep(max(0.0, self.began_at + begins_s - time.time()))
+        return begins_s
 
     @contextlib.contextmanager
     def cut_off(self, camera_id: str) -> Iterator[None]:
@@ -131,16 +115,6 @@ class Feed:
         yield
         self._kafka.target = self._kafka_at
 
-    def _images(self, camera_id: str) -> list[Image]:
-        """Return the pictures of a turn, RGB."""
-        with av.open(str(DEMO / f"{camera_id}.mp4")) as clip:
-            every = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
-        empty = np.median(np.stack(every[::20]), axis=0).astype(np.uint8)
-        rng = np.random.default_rng(0)  # noise, or the place would count as a frozen picture
-        noise = [rng.integers(0, 3, empty.shape, np.uint8) for _ in range(3)]
-        rest = [np.clip(empty.astype(np.int16) + noise[i % 3] - 1, 0, 255) for i in range(EMPTY_S * FPS)]
-        return [*every[: self._turn_s * FPS * 2 : 2], *(image.astype(np.uint8) for image in rest)]
-
     def _write_parts(self, camera_id: str) -> None:
         """Write a file for each second of a turn: a whole turn that begins there."""
         whole = self._parts / f"{camera_id}.mp4"
@@ -148,10 +122,10 @@ class Feed:
         with av.open(str(whole), "w") as target:
             stream = target.add_stream("libx264", rate=FPS, options={**options, "sc_threshold": "0"})
             stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-            for image in self._images(camera_id):
+            for image in self.scene.images(camera_id):
                 target.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
             target.mux(stream.encode(None))
-        for second in range(self.period_s):
+        for second in range(self.scene.period_s):
             with (
                 av.open(str(whole)) as source,
                 av.open(str(self._parts / f"{camera_id}_{second}.mp4"), "w") as target,
@@ -177,7 +151,7 @@ class Feed:
             if self._over.wait(max(0.0, self.began_at + second - time.time())):
                 return
             for camera_id in BY_RTSP:
-                self._show(camera_id, second % self.period_s)
+                self._show(camera_id, second % self.scene.period_s)
 
     def _publish(self) -> None:
         """Publish the present picture; what the broker does not take within a second is dropped, as cameras do."""
@@ -189,7 +163,7 @@ class Feed:
             for camera_id in BY_KAFKA:
                 at = self.began_at + number / FPS + self.clock_step_s[camera_id]
                 header = FrameHeader(FrameStamp(camera_id, number, at), (360, 640), Encoding.JPEG)
-                picture = self._pictures[camera_id][number % (self.period_s * FPS)]
+                picture = self._pictures[camera_id][number % self.scene.num_frames]
                 with contextlib.suppress(BufferError):
                     producer.produce(TOPIC, picture, camera_id.encode(), headers=to_headers(header))
             producer.poll(0)

@@ -1,82 +1,20 @@
 """The run under test, started again whenever it ends by itself, as a supervisor would."""
 
-import contextlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from ray_cluster import RAY, cluster_environment, end_node
-from rtsp_server import free_port
+from ray_cluster import TwoNodes
 from running import ROOT, environment
 
 AGAIN_AFTER_S = 1.0
 NEEDS_A_PERSON = 3
 """Exit code of a run that cannot be continued as it is: nothing that a fault may lead to."""
-
-
-class Cluster:
-    """A Ray cluster of two nodes of this machine.
-
-    Other nodes can join only a head that listens on all interfaces; nobody has its token.
-    """
-
-    def __init__(self) -> None:
-        self.variables = cluster_environment(PYTHONPATH=str(ROOT))
-        self.variables["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
-        self._folder = tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True)  # sockets: short
-        port = free_port()
-        self._address = f"127.0.0.1:{port}"
-        self._head = self._start(
-            *("--head", f"--port={port}", f"--temp-dir={self._folder.name}", "--include-dashboard=false")
-        )
-        self.variables["RAY_ADDRESS"] = self._address
-        self._second = self._start(f"--address={self._address}")
-
-    def _start(self, *words: str) -> "subprocess.Popen[str]":
-        command = [RAY, "start", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1", *words]
-        node = subprocess.Popen(
-            command, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert node.stdout is not None
-        said = ""
-        for line in node.stdout:
-            said += line
-            if "Ray runtime started" in line:
-                return node
-        raise AssertionError(said)
-
-    def lose_node(self) -> None:
-        """Kill the second node with all its processes."""
-        lost = [psutil.Process(self._second.pid), *psutil.Process(self._second.pid).children(recursive=True)]
-        for process in lost:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        self._second.communicate()
-
-    def bring_node_back(self) -> None:
-        """Start another second node."""
-        self._second = self._start(f"--address={self._address}")
-
-    def workers(self) -> list[psutil.Process]:
-        """Return the processes of the run's actors, in order of their age."""
-        found = []
-        for node in (self._head, self._second):
-            for process in _below(node.pid):
-                if _title(process).startswith("ray::ActorHost"):
-                    found.append(process)
-        return sorted(found, key=lambda process: (process.create_time(), process.pid))
-
-    def close(self) -> None:
-        """End both nodes."""
-        for node in (self._second, self._head):
-            end_node(node)
-        self._folder.cleanup()
 
 
 class Job:
@@ -92,7 +30,7 @@ class Job:
         ends: Exit code of each life that ended by itself or by a fault.
     """
 
-    def __init__(self, overrides: Sequence[str], output: Path, cluster: Cluster | None) -> None:
+    def __init__(self, overrides: Sequence[str], output: Path, cluster: TwoNodes | None) -> None:
         self.output = output
         self.lives: list[float] = []
         self.ends: list[int] = []
@@ -154,17 +92,3 @@ class Job:
             if code == NEEDS_A_PERSON or self._is_over.wait(AGAIN_AFTER_S):
                 return
             self._process = self._start()
-
-
-def _below(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def _title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""

@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import ceil, floor
 from pathlib import Path
 
-from chaos_run.feed import CAMERAS, Feed
+from chaos_run.feed import Feed
+from chaos_run.identities import Numbers, kept_over, numbers_of, share_kept, shared
 from chaos_run.job import Job
-from chaos_run.sightings import Seen, always_seen, ids_kept, missing, sightings_of
+from chaos_run.scene import CAMERAS
+from chaos_run.sightings import Seen, Start, always_seen, missing, sightings_of
 from chaos_run.watch import Span, Usage, Watch
 from connectors.sinks.box_store import read_boxes
 from pipeline.core import TrackId
@@ -26,7 +28,11 @@ LOST_S = 3
 MIN_WATCHED = 0.2
 """Share of the time that must be judged: a run that is blind all the time has lost nobody."""
 MIN_KEPT = 0.95
-"""Share of the undisturbed run's identities kept."""
+"""Share of the identities kept by the undisturbed run, in the seconds in which both saw the same people."""
+EXPECTED_TURNS = 3
+"""Turns of the undisturbed run in each of which somebody must be seen to be expected. More expect fewer."""
+AROUND_S = 30
+"""Seconds before a fault and after the recovery from it in which numbers are compared, for the figures."""
 MAX_GROWTH, SLACK = 1.15, {"memory": 60_000_000, "threads": 6, "descriptors": 12}
 """Largest value in the last quarter, as a share of that in the second, and what may come on top."""
 FLAT_FROM_S = 240.0
@@ -34,12 +40,18 @@ FLAT_FROM_S = 240.0
 
 
 @dataclass(frozen=True)
-class Undisturbed:
-    """The run to compare with: ``first_s`` is where its turns begin, seconds since the feed began."""
+class Control:
+    """The run that was left alone.
+
+    Attributes:
+        seen: Its sightings.
+        first_s: Seconds from its start until it followed every camera.
+        last_s: Seconds from its start until it was stopped.
+    """
 
     seen: list[Seen]
     first_s: int
-    num_turns: int
+    last_s: int
 
 
 def judge(
@@ -47,8 +59,10 @@ def judge(
     job: Job,
     watch: Watch,
     topic: str,
+    start: Start,
     span: Span,
-    undisturbed: Undisturbed,
+    faults: Sequence[Mapping[str, object]],
+    control: Control,
     is_back: bool,
     code: int | None,
 ) -> tuple[list[str], dict[str, object]]:
@@ -59,20 +73,23 @@ def judge(
         job: The run, stopped.
         watch: What was seen of it.
         topic: The topic with its sightings.
+        start: When it was started.
         span: From when it followed every camera until it was told to stop, Unix seconds.
-        undisturbed: The other run.
+        faults: Those of the log.
+        control: The other run.
         is_back: Every camera was followed at the end.
         code: Exit code of the run; None: it did not stop in time.
     """
     if code != 0:
         return [f"the run ended with exit code {code}"], {"lives": len(job.lives), "ends": job.ends}
     wrong = []
-    seen = sightings_of(feed, job.output)
-    expected = always_seen(undisturbed.seen, feed.period_s, undisturbed.first_s, undisturbed.num_turns)
-    seconds_watched = watched(feed, watch, span)
-    spans, num_missing, num_expected = missing(seen, expected, feed.period_s, seconds_watched, LOST_S)
-    kept, kept_whole = ids_kept(seen, feed.period_s)
-    kept_undisturbed, kept_undisturbed_whole = ids_kept(undisturbed.seen, feed.period_s)
+    scene, seen = feed.scene, sightings_of(feed.scene, job.output, start)
+    num_turns = min(EXPECTED_TURNS, (control.last_s - control.first_s) // scene.period_s)
+    expected = always_seen(control.seen, scene.period_s, control.first_s, num_turns)
+    seconds_watched = watched(watch, start, span)
+    spans, num_missing, num_expected = missing(seen, expected, scene.period_s, seconds_watched, LOST_S)
+    disturbed, undisturbed = shared(numbers_of(seen), numbers_of(control.seen), seconds_watched)
+    kept, kept_undisturbed = share_kept(disturbed), share_kept(undisturbed)
     if not is_back:
         wrong.append(f"not every camera is back: {watch.looks[-1].away if watch.looks else 'no status'}")
     wrong += [f"lost: person {one.person} of {one.camera_id}, {one.first_s} to {one.last_s} s" for one in spans]
@@ -80,7 +97,7 @@ def judge(
     wrong += holes(job.output)
     wrong += [f"ledger: {fault}" for fault in faults_of(job.output / "ledger.sqlite")]
     if kept < MIN_KEPT * kept_undisturbed:
-        wrong.append(f"ids kept: {kept:.3f} of the sightings, {kept_undisturbed:.3f} in the undisturbed run")
+        wrong.append(f"ids kept: {kept:.3f} of the seconds of people, {kept_undisturbed:.3f} by the undisturbed run")
     watched_s = sum(map(len, seconds_watched.values())) / len(CAMERAS)
     if watched_s < MIN_WATCHED * (span[1] - span[0]):
         wrong.append(f"cameras were followed for {watched_s:.0f} of {span[1] - span[0]:.0f} s: too little to judge")
@@ -93,9 +110,8 @@ def judge(
         ]
     blind = {name: round(sum(end - begin for begin, end in watch.blind(name))) for name in CAMERAS}
     return wrong, {
-        "feed_began_at": feed.began_at,
-        "undisturbed_from_s": undisturbed.first_s,
-        "begins_s": round(span[0] - feed.began_at, 1),
+        "start": asdict(start),
+        "begins_s": round(span[0] - start.at, 1),
         "seconds": round(span[1] - span[0]),
         "lives": len(job.lives),
         "ends": job.ends,
@@ -103,20 +119,44 @@ def judge(
         "blind_s": blind,
         "person_seconds_expected": num_expected,
         "person_seconds_missing": num_missing,
+        "person_seconds_compared": len(disturbed),
         "ids_kept": [round(kept, 4), round(kept_undisturbed, 4)],
-        "ids_kept_over_turns": [round(kept_whole, 4), round(kept_undisturbed_whole, 4)],
+        "same_number_after": kept_by_fault(disturbed, undisturbed, faults, span[0] - start.at),
         "growth": growth,
     }
 
 
-def watched(feed: Feed, watch: Watch, span: Span) -> dict[str, set[int]]:
-    """Return the seconds since the feed began in which each camera was not blind, as the run said."""
-    begin, end = (at - feed.began_at for at in span)
+def kept_by_fault(
+    disturbed: Numbers, undisturbed: Numbers, faults: Sequence[Mapping[str, object]], begins_s: float
+) -> dict[str, list[int]]:
+    """Return by kind of fault how many people have the same number after it, in either run, and how many were seen.
+
+    Args:
+        disturbed: Numbers of the run.
+        undisturbed: Those of the other one, of the same cells.
+        faults: Those of the log.
+        begins_s: Where the times of the log begin, seconds from the start of the run.
+    """
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for fault in faults:
+        if fault["back_s"] is None:
+            continue
+        begin, back = (round(begins_s + float(str(fault[name]))) for name in ("begins_s", "back_s"))
+        sides = range(begin - AROUND_S, begin), range(back, back + AROUND_S)
+        (same, both), (same_undisturbed, _) = (kept_over(numbers, *sides) for numbers in (disturbed, undisturbed))
+        of_kind = found[str(fault["fault"])]
+        of_kind[:] = [of_kind[0] + same, of_kind[1] + same_undisturbed, of_kind[2] + both]
+    return dict(found)
+
+
+def watched(watch: Watch, start: Start, span: Span) -> dict[str, set[int]]:
+    """Return the seconds in which each camera was not blind, as the run said."""
+    begin, end = (at - start.at for at in span)
     found = {}
     for camera_id in CAMERAS:
         seconds = set(range(ceil(begin + AFTER_S), floor(end - BEFORE_S)))
         for blind_from, blind_to in watch.blind(camera_id):
-            first, last = blind_from - feed.began_at - BEFORE_S, blind_to - feed.began_at + AFTER_S
+            first, last = blind_from - start.at - BEFORE_S, blind_to - start.at + AFTER_S
             seconds -= set(range(floor(first), ceil(last) + 1))
         found[camera_id] = seconds
     return found

@@ -9,7 +9,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from chaos_run.feed import CAMERAS
+from chaos_run.scene import CAMERAS
 from chaos_run.watch import Watch
 
 COLOURS = plt.get_cmap("tab10")

@@ -1,16 +1,15 @@
-"""The sightings of a run beside the truth: who was seen where in which seconds, under which identity."""
+"""The sightings of a run beside the truth: who was seen where in which seconds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
-from chaos_run.feed import BY_KAFKA, CAMERAS, FPS, Feed
+from chaos_run.scene import BY_KAFKA, CAMERAS, FPS, Scene, Truth
 from connectors.sinks.box_store import read_boxes
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.core import TrackPart
@@ -26,13 +25,25 @@ MAX_SHIFT = 3 * FPS
 """Frames by which a picture by RTSP arrives late: a client that connects gets the present second from its beginning,
 and a server whose client was slow goes on where it was."""
 
-Truth = dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]
 NOBODY_THERE = (np.empty(0, np.int64), np.empty((0, 4), np.float32))
 
 
 @dataclass(frozen=True)
+class Start:
+    """When a run was started: with a turn, so many seconds after its feed began at a time, Unix seconds."""
+
+    feed_began_at: float
+    after_s: int
+
+    @property
+    def at(self) -> float:
+        """When that was, Unix seconds. All frames and seconds here count from it."""
+        return self.feed_began_at + self.after_s
+
+
+@dataclass(frozen=True)
 class Raw:
-    """A part of a track: frames since the feed began, its box in each, and its identity at the end of the run."""
+    """A part of a track: its frames, its box in each, and its identity at the end of the run."""
 
     part: TrackPart
     identity: int
@@ -46,31 +57,26 @@ class Raw:
 
 @dataclass(frozen=True)
 class Seen:
-    """A sighting: whose it is, or ``NOBODY``'s, and whom its boxes show in which frame since the feed began."""
+    """A sighting: whose it is, or ``NOBODY``'s, and whom its boxes show in which frame."""
 
     camera_id: str
     person: int
     identity: int
     shown: tuple[tuple[int, frozenset[int]], ...]
 
-    @property
-    def last(self) -> int:
-        """Its last frame."""
-        return self.shown[-1][0]
 
-
-def sightings_of(feed: Feed, run: Path) -> list[Seen]:
+def sightings_of(scene: Scene, run: Path, start: Start) -> list[Seen]:
     """Return the sightings of a run that has ended, and whom of the truth each shows.
 
     Frames by Kafka have the feed's own numbers. Those by RTSP have a time, and each opening of a camera its own delay
     in each turn: the one with which most boxes show somebody.
     """
-    raw = [_raw(feed, stored.part, stored.person_id, stored.boxes) for stored in read_boxes(run / "mot/boxes.sqlite")]
+    raw = [_raw(start, stored.part, stored.person_id, stored.boxes) for stored in read_boxes(run / "mot/boxes.sqlite")]
     raw.sort(key=lambda one: (one.camera_id, one.part.track_id.session, one.frames[-1]))
     found: list[Seen] = []
-    period = feed.period_s * FPS
+    period = scene.num_frames
     for camera_id, of_camera in groupby(raw, lambda one: one.camera_id):
-        truth = feed.truth(camera_id)
+        truth = scene.truth(camera_id)
         shifts = [0] if camera_id in BY_KAFKA else range(MAX_SHIFT)
         for _, group in groupby(of_camera, lambda one: (one.part.track_id.session, one.frames[-1] // period)):
             together = list(group)
@@ -79,10 +85,12 @@ def sightings_of(feed: Feed, run: Path) -> list[Seen]:
     return found
 
 
-def _raw(feed: Feed, part: TrackPart, identity: int, boxes: bytes) -> Raw:
+def _raw(start: Start, part: TrackPart, identity: int, boxes: bytes) -> Raw:
     rows = np.frombuffer(boxes, SPOOLED)
-    by_kafka = part.track_id.camera_id in BY_KAFKA
-    frames = rows["index"] if by_kafka else np.rint((rows["captured_at"] - feed.began_at) * FPS).astype(np.int64)
+    if part.track_id.camera_id in BY_KAFKA:  # a sender's clock may be wrong
+        frames = rows["index"].astype(np.int64) - start.after_s * FPS
+    else:
+        frames = np.rint((rows["captured_at"] - start.at) * FPS).astype(np.int64)
     return Raw(part, identity, frames.tolist(), rows["box_xyxy"])
 
 
@@ -107,34 +115,12 @@ def _seen(one: Raw, truth: Truth, shift: int, period: int) -> Seen:
     return Seen(one.camera_id, owners[0][0] if owners else NOBODY, one.identity, tuple(shown))
 
 
-def ids_kept(seen: Iterable[Seen], period_s: int) -> tuple[float, float]:
-    """Return the share of sightings whose identity is that of their person, within turns, and over the whole run.
-
-    Identities and people are assigned one to one so that the share is as large as possible: a person with two
-    identities, and two people with one, both lower it. The first assigns them anew in each turn.
-    """
-    by_turn: dict[int, list[Seen]] = defaultdict(list)
-    for one in (each for each in seen if each.person != NOBODY):
-        by_turn[one.last // (period_s * FPS)].append(one)
-    num = sum(map(len, by_turn.values()))
-    within = sum(_num_right(turn) for turn in by_turn.values())
-    whole = _num_right([one for turn in by_turn.values() for one in turn])
-    return within / max(1, num), whole / max(1, num)
-
-
-def _num_right(seen: Sequence[Seen]) -> int:
-    counts = Counter((one.person, one.identity) for one in seen)
-    people, identities = (sorted({pair[place] for pair in counts}) for place in (0, 1))
-    table = np.array([[counts[person, identity] for identity in identities] for person in people])
-    return int(table[linear_sum_assignment(-table)].sum())
-
-
 Cell = tuple[str, int]
 """Camera and person."""
 
 
 def seconds_seen(seen: Iterable[Seen]) -> dict[Cell, set[int]]:
-    """Return the seconds since the feed began in which a box of a sighting shows a person, by camera and person."""
+    """Return the seconds in which a box of a sighting shows a person, by camera and person."""
     found: dict[Cell, set[int]] = defaultdict(set)
     for one in seen:
         for frame, people in one.shown:
@@ -149,7 +135,7 @@ def always_seen(seen: Iterable[Seen], period_s: int, first_s: int, num_turns: in
     Args:
         seen: Of the undisturbed run.
         period_s: Seconds of a turn.
-        first_s: Where the first of these turns begins, seconds since the feed began.
+        first_s: The second in which the first of these turns begins.
         num_turns: Number of turns.
     """
     turns = [range(first_s + turn * period_s, first_s + (turn + 1) * period_s) for turn in range(num_turns)]
@@ -161,7 +147,7 @@ def always_seen(seen: Iterable[Seen], period_s: int, first_s: int, num_turns: in
 
 @dataclass(frozen=True)
 class Missing:
-    """A person whom a camera should have shown and did not: seconds since the feed began."""
+    """A person whom a camera should have shown and did not: from the first to the last second."""
 
     camera_id: str
     person: int
@@ -182,7 +168,7 @@ def missing(
         seen: Of the disturbed run.
         expected: Of ``always_seen``.
         period_s: Seconds of a turn.
-        watched: By camera, the seconds since the feed began in which it was not blind.
+        watched: By camera, the seconds in which it was not blind.
         min_s: Seconds of a span, at least.
     """
     covered = seconds_seen(seen)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from chaos_run.feed import CAMERAS, FPS
 from chaos_run.job import Job
+from chaos_run.scene import CAMERAS, FPS
 
 EVERY_S = 0.5
 SILENT_S = 8.0

@@ -55,8 +55,8 @@ RULES: Mapping[str, Sequence[Change]] = {
     "a segment goes on from the last one of its camera": [("chain:OWN_CAMERA_S", _constant(-inf))],
     "who is in sight elsewhere is not absent": [
         (
-            "chain:last_sightings",
-            lambda there: lambda segments: ((one, two, False) for one, two, _ in there(segments)),
+            "chain:last_sighting",
+            lambda there: lambda *of: None if (found := there(*of)) is None else (found[0], False),
         ),
         (
             "group_cues:GroupCues._motion",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import see
 
-from pipeline.association.chain import last_sightings
+from pipeline.association.chain import last_sighting
 from pipeline.association.cues import MAX_CUE_LLR, co_location_llr, motion_llr
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.group_cues import GroupCues
@@ -36,9 +36,12 @@ def expected(segments: list[TrackSegment], one: list[int], two: list[int]) -> fl
     """Return the cue of two chains as it is defined, pair by pair."""
 
     def motion(chain: list[int]) -> float:
+        members = [segments[index] for index in chain]
+        found = [(two, last_sighting(members, two)) for two in range(len(members))]
         return sum(
-            motion_llr(segments[chain[one]], segments[chain[two]], TOPOLOGY, is_in_sight=is_in_sight)
-            for one, two, is_in_sight in last_sightings([segments[index] for index in chain])
+            motion_llr(members[before[0]], members[two], TOPOLOGY, is_in_sight=before[1])
+            for two, before in found
+            if before is not None
         )
 
     llr = motion(sorted(one + two)) - motion(one) - motion(two)

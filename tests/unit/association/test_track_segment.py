@@ -12,7 +12,7 @@ from people import AT_THE_BORDER, MODEL, see
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_labels
-from pipeline.association.chain import MAX_SHARED_S, OWN_CAMERA_S, camera_transitions, last_sightings
+from pipeline.association.chain import MAX_SHARED_S, OWN_CAMERA_S, camera_transitions, last_sighting
 from pipeline.association.constraints import (
     MIN_SEPARATED_S,
     LinkConstraints,
@@ -198,18 +198,32 @@ def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:
 
 def test_a_segment_goes_on_from_the_one_just_before_it_in_its_camera_whatever_others_saw() -> None:
     chain = [segment("east", 0.0, 4.0), segment("west", 1.0, 5.0), segment("east", 6.0, 7.0)]
-    assert list(last_sightings(chain)) == [(0, 2, False)]
+    assert [last_sighting(chain, later) for later in range(3)] == [None, None, (0, False)]
     later = segment("east", 4.0 + OWN_CAMERA_S + 0.1, 20.0)
-    assert list(last_sightings([*chain[:2], later])) == [(1, 2, False)]
+    assert last_sighting([*chain[:2], later], 2) == (1, False)
 
 
 def test_a_return_to_cameras_that_overlap_is_one_absence() -> None:
     chain = [segment("east", 0.0, 4.0), segment("west", 90.0, 99.0), segment("north", 91.0, 99.0)]
-    assert list(last_sightings(chain)) == [(0, 1, False), (0, 2, True)]
+    assert [last_sighting(chain, later) for later in range(3)] == [None, (0, False), (0, True)]
     absent, present = (
         motion_llr(chain[0], chain[2], Topology(), is_in_sight=is_in_sight) for is_in_sight in (False, True)
     )
     assert absent < 0.0 == present
+
+
+@given(st.lists(st.tuples(st.sampled_from(["east", "west"]), st.integers(0, 12), st.integers(0, 6)), max_size=12))
+def test_transitions_are_those_of_the_definition(sightings) -> None:
+    chain = [segment(camera_id, start / 2, (start + length) / 2) for camera_id, start, length in sightings]
+    for later, each in enumerate(chain):
+        before = [
+            (other.last.at, index)
+            for index, other in enumerate(chain)
+            if other.first.at < each.first.at and other.last.at <= each.first.at + MAX_SHARED_S
+        ]
+        expected = [(max(before)[1], later)] if before else []
+        assert [pair for pair in camera_transitions(chain) if pair[1] == later] == expected
+        assert (last_sighting(chain, later) is None) == (not before)
 
 
 @given(st.permutations(range(4)))

@@ -30,6 +30,7 @@ from pipeline.ledger import Ledger
 from pipeline.ledger.erasure import erase_stores
 
 ZONES = {"door": {"camera": "east", "polygon": [[0, 80], [60, 80], [60, 119], [0, 119]]}}
+PARTS = {"first_after_s": 1.0, "part_s": 3.0}
 LINES = {"gate": {"camera": "east", "from": [80, 119], "to": [80, 0], "forbidden": "neither"}}
 
 
@@ -64,7 +65,8 @@ def make_sink(
     lines: Mapping[str, object] = LINES,
     zones: Mapping[str, object] = ZONES,
 ) -> CountSink:
-    return CountSink(output_dir=str(folder), zones=zones, lines=lines, ground={}, every_s=every_s, keep_hours=1.0)
+    options = {"output_dir": str(folder), "zones": zones, "lines": lines, **PARTS}
+    return CountSink(**options, ground={}, every_s=every_s, keep_hours=1.0)  # type: ignore[arg-type]
 
 
 def of(rows: Sequence[Row], kind: str) -> list[Row]:
@@ -280,7 +282,7 @@ def test_counts_go_to_a_topic_and_again_once_they_were_corrected(tmp_path: Path,
     topic = f"counts-{uuid.uuid4().hex}"
     kafka = {"topic": topic, "servers": broker.servers, "security": {}, "partitions": 1, "replication": None}
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    options = {"output_dir": str(tmp_path), "zones": ZONES, "lines": LINES, "ground": {}, "keep_hours": 1.0}
+    options = {"output_dir": str(tmp_path), "zones": ZONES, "lines": LINES, "ground": {}, "keep_hours": 1.0, **PARTS}
     sink = CountSink(**options, every_s=10.0, kafka=kafka)  # type: ignore[arg-type]
     merge = Correction(CorrectionKind.MERGED, (1, 2), "ann", 61.0)
     for record in (walk(1, 1), walk(2, 2), walk(3, 3, at=60), merge):
@@ -305,7 +307,7 @@ def test_counts_go_to_a_topic_and_again_once_they_were_corrected(tmp_path: Path,
 def test_a_heat_map_holds_how_long_people_stood_where_and_follows_an_erasure(tmp_path: Path) -> None:
     ground = {"east": [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1]]}
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    options = {"output_dir": str(tmp_path), "zones": {}, "lines": {}, "every_s": 60.0, "keep_hours": 1.0}
+    options = {"output_dir": str(tmp_path), "zones": {}, "lines": {}, "every_s": 60.0, "keep_hours": 1.0, **PARTS}
     sink = CountSink(**options, ground=ground)  # type: ignore[arg-type]
     there, elsewhere = walk(1, 1), replace(walk(2, 2), track_id=TrackId("west", 0, 2))
     for record in (there, elsewhere):

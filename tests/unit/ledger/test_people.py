@@ -115,7 +115,7 @@ def test_the_first_time_together_is_told_and_how_many_more_there_were() -> None:
     once = ("east", "east", 1.0, 2.0)
     assert together_text([once]) == "were seen at the same time: in east from 1.0 to 2.0"
     assert together_text([("a", "b", 1.0, 2.0), once, once]) == (
-        "were seen at the same time: in a and b from 1.0 to 2.0, and 2 times more"
+        "were seen at the same time: in a, b from 1.0 to 2.0, and 2 times more"
     )
 
 

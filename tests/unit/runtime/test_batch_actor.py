@@ -76,3 +76,15 @@ def test_an_item_that_is_invalid_harms_no_other_of_its_batch() -> None:
     for found in asyncio.run(main()):
         assert [found[0], found[2]] == [2, 6]
         assert isinstance(found[1], DataError)
+
+
+def test_a_stage_with_something_else_named_calls_counts_none() -> None:
+    class Counts(Doubling):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 3  # type: ignore[assignment]  # a plug-in's own business
+
+    async def main() -> BatchStatus:
+        return await BatchActor(Counts, max_items=4, max_wait_s=0.0).busy()
+
+    assert asyncio.run(main()).calls == {}

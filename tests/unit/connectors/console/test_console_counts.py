@@ -31,7 +31,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_counts_are_rows_and_metrics(folder: Path) -> None:
-    sink = CountSink(output_dir=str(folder), zones={}, lines={}, ground={}, every_s=60, keep_hours=1)
+    parts = {"first_after_s": 1.0, "part_s": 3.0}
+    sink = CountSink(output_dir=str(folder), zones={}, lines={}, ground={}, every_s=60, keep_hours=1, **parts)
     sink.write([make_sighting(1, TRACK)])
     sink.close()
     with RunningPage(folder) as page, page.client("ann") as client:

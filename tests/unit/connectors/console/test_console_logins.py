@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import time
 from collections import deque
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
@@ -194,7 +196,7 @@ def test_a_guesser_elsewhere_does_not_lock_a_user_out() -> None:
     with_notes, request, response = Mock(), Mock(), Mock()
     known = User("uma", Role.VIEWER)
     accounts = Mock(log_in=lambda name, password: known if password == PASSWORD else None)
-    routes = AccountRoutes(accounts, Mock(), with_notes)
+    routes = AccountRoutes(accounts, Mock(), with_notes, Mock())
 
     def attempt(address: str, password: str) -> int:
         request.client.host, request.headers = address, {"host": "a:1"}
@@ -275,6 +277,62 @@ def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:
         shown = client.put("/api/users/paul", json=new).json()
         assert (shown["name"], shown["role"], shown["cameras"]) == ("paul", "viewer", ["east"])
         assert client.delete("/api/users/paul").status_code == 200
+
+
+def test_a_user_of_a_camera_that_is_not_there_is_refused(fresh: RunningPage) -> None:
+    fresh.accounts.put("kim", PASSWORD, Role.VIEWER, ("gone",))
+    new = {"password": PASSWORD, "role": "viewer"}
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        refused = client.put("/api/users/paul", json={**new, "cameras": ["east", "moon"]})
+        assert refused.status_code == 422
+        assert refused.json()["detail"].startswith("cameras: expected some of ")
+        assert "east, west, got moon; correct it" in refused.json()["detail"]
+        assert client.put("/api/users/kim", json={**new, "cameras": ["gone"]}).status_code == 200, "was there before"
+        (fresh.settings.output_dir / "config.yaml").write_text("site: {cameras: {east: /a.mp4}, later: [moon]}")
+        assert client.put("/api/users/paul", json={**new, "cameras": ["moon"]}).status_code == 200, "may be added"
+
+
+@pytest.mark.parametrize(("first", "second"), [("admin", "Admin"), ("ann", "ａｎｎ"), ("strauß", "STRAUSS")])
+def test_a_name_that_looks_like_another_is_refused(fresh: RunningPage, first: str, second: str) -> None:
+    new = {"password": PASSWORD, "role": "viewer"}
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        assert client.put(f"/api/users/{first}", json=new).status_code == 200
+        refused = client.put(f"/api/users/{second}", json=new)
+        assert refused.status_code == 409
+        assert f"there is the user {first}, whose name looks the same" in refused.json()["detail"]
+        assert client.put(f"/api/users/{first}", json=new).status_code == 200, "the user themselves may be changed"
+    with pytest.raises(ConfigError, match="looks the same"):
+        fresh.accounts.put_external(second, "provider 7", Role.VIEWER, None)
+
+
+def test_two_names_that_look_alike_and_are_there_keep_working(fresh: RunningPage) -> None:
+    fresh.accounts.put("admin", PASSWORD, Role.ADMINISTRATOR, None)
+    before = "INSERT INTO users (name, hash, role) SELECT 'Admin', hash, 'viewer' FROM users WHERE name = 'admin'"
+    with closing(sqlite3.connect(fresh.settings.folder / "accounts.sqlite")) as file, file:
+        file.execute(before)
+    assert fresh.accounts.log_in("Admin", PASSWORD) is not None
+    fresh.accounts.put("Admin", "another password", Role.OPERATOR, None)
+    fresh.accounts.put("admin", "a third password", Role.ADMINISTRATOR, None)
+    found = fresh.accounts.log_in("Admin", "another password")
+    assert found is not None
+    assert found.role is Role.OPERATOR
+
+
+def test_a_user_of_a_provider_may_be_written_otherwise_than_before(fresh: RunningPage) -> None:
+    fresh.accounts.put_external("Lia", "provider 7", Role.VIEWER, None)
+    assert fresh.accounts.put_external("lia", "provider 7", Role.VIEWER, None).name == "lia"
+
+
+def test_a_token_changes_no_password(fresh: RunningPage) -> None:
+    fresh.accounts.put("olga", PASSWORD, Role.ADMINISTRATOR, None)
+    token = fresh.accounts.make_token("olga", "a machine", Role.VIEWER, 0.0, expires_at=4e9)
+    with fresh.client() as machine:
+        machine.headers["authorization"] = f"Bearer {token}"
+        change = {"old": PASSWORD, "new": "another password"}
+        assert machine.post("/api/me/password", json=change).status_code == 403
+    olga = fresh.accounts.user("olga")
+    assert olga is not None
+    assert olga.role is Role.ADMINISTRATOR, "the password of a viewer's token would have made a viewer of her"
 
 
 def test_an_open_page_needs_no_login_but_a_csrf_token_for_changes(tmp_path: Path) -> None:

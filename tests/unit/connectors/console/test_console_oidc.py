@@ -10,13 +10,15 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from console_page import PASSWORD, RunningPage, write_ledger
+from http_receiver import serving
 from oidc_provider import SECRET, OidcProvider
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -321,3 +323,76 @@ def test_the_secret_is_in_no_argument_of_a_process_and_in_no_message(tmp_path: P
     assert "console.oidc.client_secret" in refused.stderr
     assert SECRET not in repr(OidcSettings.of(settings_of(provider)))
     assert SECRET not in os.environ.values()
+
+
+class OddProvider(BaseHTTPRequestHandler):
+    """Answers with what a test says, by path; a text stands for itself."""
+
+    answers: ClassVar[dict[str, Any]] = {}
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        answer = self.answers[self.path.partition("?")[0]]
+        data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/.well-known/openid-configuration", []),
+        ("/.well-known/openid-configuration", "[" * 100_000),
+        ("/.well-known/openid-configuration", {"authorization_endpoint": "javascript:alert(1)"}),
+        ("/.well-known/openid-configuration", {"token_endpoint": "http://[::1"}),
+        ("/.well-known/openid-configuration", {"token_endpoint_auth_methods_supported": 3}),
+        ("/.well-known/openid-configuration", {"id_token_signing_alg_values_supported": [["RS256"]]}),
+        ("/jwks", []),
+        ("/jwks", {"keys": [3]}),
+        ("/token", []),
+        ("/token", {"access_token": "t", "token_type": "Bearer", "id_token": 3}),
+        ("/token", {"access_token": 3, "token_type": 3, "expires_in": [], "id_token": "a.b.c"}),
+    ],
+)
+def test_a_provider_whose_answers_are_odd_lets_nobody_in_and_says_so_in_words(
+    tmp_path: Path, path: str, answer: Any
+) -> None:
+    with serving(OddProvider) as issuer:
+        names = {
+            "authorization_endpoint": "auth",
+            "token_endpoint": "token",
+            "userinfo_endpoint": "me",
+            "jwks_uri": "jwks",
+        }
+        described = {"issuer": issuer, **{name: f"{issuer}/{each}" for name, each in names.items()}}
+        good = {"/.well-known/openid-configuration": described, "/jwks": {"keys": []}, "/token": {}, "/me": {}}
+        changed = {**good[path], **answer} if isinstance(answer, dict) and path != "/token" else answer
+        OddProvider.answers = {**good, path: changed}
+        ways = Ways(
+            oidc=OidcSettings.of({"issuer": issuer, "client_id": "passerby", "client_secret": SECRET, **RIGHTS})
+        )
+        with RunningPage(tmp_path / "run", ways=ways) as page, page.client() as client:
+            started = client.get("/oidc/start")
+            if started.status_code == 502:
+                assert "the provider" in started.text
+                return
+            state = parse_qs(urlsplit(started.headers["location"]).query)["state"][0]
+            back = client.get("/oidc/callback", params={"state": state, "code": "abc"})
+            assert (back.status_code, "the provider" in back.text) == (403, True)
+            assert client.get("/api/people").status_code == 401
+
+
+def test_a_name_that_cannot_be_read_is_refused_in_words(page: RunningPage, provider: OidcProvider) -> None:
+    provider.put("8", preferred_username="ann\a", groups=["desk"])
+    with page.client() as client:
+        refused = sign_in(client, provider, "8")
+        assert (refused.status_code, "preferred_username" in refused.text) == (403, True)

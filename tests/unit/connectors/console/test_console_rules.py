@@ -1,6 +1,11 @@
 """Zones, lines and rules are edited through the page: checked as a run does, saved with a history, tried on the run."""
 
+import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -11,6 +16,7 @@ from console_page import RunningPage
 from factories import make_path, make_sighting
 
 from connectors.console.site_editing.ground_points import ground_plane
+from connectors.console.site_editing.versions import RuleStore
 from connectors.console.store.accounts import Role
 from connectors.sinks.mot import MotSink
 from pipeline.config.composition import load_config, to_yaml
@@ -90,6 +96,71 @@ def test_what_a_run_would_not_take_is_not_saved(client: httpx.Client, text: str,
     assert answer.status_code == 422
     assert message in answer.json()["detail"]
     assert client.get("/api/rules").json()["number"] == newest
+
+
+@pytest.mark.parametrize("change", ["site: {cameras: {yard: 'rtsp://10.0.0.9/live'}}", "site: {cameras: {west: null}}"])
+def test_cameras_are_changed_in_no_route_of_the_rules(client: httpx.Client, change: str) -> None:
+    newest = client.get("/api/rules").json()["number"]
+    answers = [
+        client.post("/api/rules/check", json={"rules": change}),
+        client.post("/api/rules/try", json={"rules": change}),
+        client.put("/api/rules", json={"rules": change, "base": newest}),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 3
+    assert {answer.json()["detail"].partition(";")[0] for answer in answers} == {
+        "site.cameras: cameras are changed in their own form"
+    }
+
+
+def test_a_mask_that_the_next_run_would_refuse_is_not_saved(page: RunningPage, client: httpx.Client) -> None:
+    (page.settings.output_dir / "status.json").write_text('{"cameras": {"west": {"frame_hw": [360, 640]}}}')
+    newest = client.get("/api/rules").json()["number"]
+    mask = {"camera": "west", "polygon": [[900, 0], [1000, 0], [1000, 90]]}
+    answer = client.put("/api/rules", json={"rules": yaml.safe_dump({"site": {"masks": {"m": mask}}}), "base": newest})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("site.masks.m: expected corners in a picture of 640x360, got others")
+    assert client.get("/api/rules").json()["number"] == newest
+
+
+SAVE = """
+import sys
+from pathlib import Path
+from connectors.console.site_editing.versions import RuleStore
+store = RuleStore(Path(sys.argv[1]))
+while True:
+    number = store.newest()
+    store.save(f"# {number}" + "x" * 200_000, "", by="ann", reason="", base=number)
+    print(number, flush=True)
+"""
+
+
+def test_a_page_that_is_killed_while_it_saves_leaves_the_newest_version_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "edits.yaml"
+    for seed in range(6):
+        with subprocess.Popen([sys.executable, "-c", SAVE, str(path)], cwd=ROOT, stdout=subprocess.PIPE) as page:
+            assert page.stdout is not None
+            page.stdout.readline()
+            time.sleep(0.003 * seed)
+            page.kill()
+        store = RuleStore(path)
+        assert store.text() == store.versions()[0].text
+        store.close()
+
+
+def test_a_save_that_was_cut_off_is_finished_where_the_history_has_it_and_else_was_none(tmp_path: Path) -> None:
+    path = tmp_path / "edits.yaml"
+    store = RuleStore(path)
+    number = store.save("a: 1", "", by="ann", reason="", base=0)
+    store.close()
+    unfinished = path.with_name(".edits.yaml")
+    unfinished.write_text("b: 2")
+    RuleStore(path).close()
+    assert path.read_text() == "a: 1", "nobody was told that b is saved"
+    with closing(sqlite3.connect(tmp_path / "edits.history.sqlite")) as file, file:
+        file.execute("INSERT INTO versions (at, by, reason, text) VALUES (0, 'ann', '', 'b: 2')")
+    store = RuleStore(path)
+    assert (store.newest(), store.text()) == (number + 1, "b: 2")
+    store.close()
 
 
 def test_only_an_administrator_who_sees_all_cameras_edits(page: RunningPage) -> None:

@@ -137,6 +137,68 @@ class Snapshots(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+class AnyAnswer(BaseHTTPRequestHandler):
+    """A camera that answers each request with one picture, as the path says."""
+
+    protocol_version = "HTTP/1.1"
+    num_asked = 0
+
+    def log_message(self, *_: object) -> None:
+        return
+
+    def do_GET(self) -> None:
+        type(self).num_asked += 1
+        way, data = self.path.split("/")[1], cv2.imencode(".jpg", np.ascontiguousarray(picture(0)[:, :, ::-1]))[1]
+        jpeg = data.tobytes()
+        if way in ("moved", "loop"):
+            self._head(302, location="/length/a.jpg" if way == "moved" else self.path, content_length="0")
+        elif way == "chunked":
+            self._head(200, transfer_encoding="chunked")
+            for part in (jpeg[:500], jpeg[500:], b""):
+                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+        elif way == "closed":
+            self._head(200, connection="close")
+            self.wfile.write(jpeg)
+            self.close_connection = True
+        elif way == "page":
+            self._head(200, content_type="text/html", content_length="6")
+            self.wfile.write(b"<html>")
+        else:
+            kind = "text/plain" if way == "kind" else "image/jpeg"
+            self._head(200, content_type=kind, content_length=str(len(jpeg)))
+            self.wfile.write(jpeg)
+
+    def _head(self, code: int, **headers: str) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+
+@pytest.mark.parametrize("way", ["length", "chunked", "closed", "kind", "moved"])
+@pytest.mark.parametrize("name", ["a.jpg", "picture"])
+def test_a_picture_is_read_however_its_end_its_kind_and_its_place_are_told(way: str, name: str) -> None:
+    with serving(AnyAnswer) as address:
+        take(make_source(f"{address}/{way}/{name}"), 3)
+
+
+def test_a_camera_that_sends_no_picture_is_asked_no_further_once_it_is_given_up() -> None:
+    with serving(AnyAnswer) as address:
+        opener = partial(NetworkOpener, threads=1)
+        source = LiveSource("east", f"{address}/page/a.jpg", opener=opener, open_timeout_s=1.0, read_timeout_s=1.0)
+        with pytest.raises(SourceLostError, match="no picture within 1 s"):
+            next(source.frames())
+        time.sleep(2 * SNAPSHOT_EVERY_S)
+        num_asked = AnyAnswer.num_asked
+        time.sleep(3 * SNAPSHOT_EVERY_S)
+        assert AnyAnswer.num_asked == num_asked
+
+
+def test_a_camera_that_leads_to_itself_is_refused() -> None:
+    with serving(AnyAnswer) as address, pytest.raises(ConfigError, match="expected pictures"):
+        make_source(f"{address}/loop/a.jpg").check()
+
+
 @pytest.mark.parametrize("name", ["snapshot", "snapshot.jpg", "snapshot.jpg?size=1", "snapshot.png"])
 @pytest.mark.parametrize("hw", [HW, (480, 640)])  # FFmpeg recognises small ones by their content
 def test_a_camera_that_sends_one_picture_a_request_is_asked_again_and_again(

@@ -1,13 +1,16 @@
 """From a source's thread to asyncio: order, bounds, errors and the end."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from running import ROOT
 
-from pipeline.runtime.cameras.frame_queue import FrameQueue
+from pipeline.runtime.cameras.frame_queue import FrameQueue, wait_for_readers
 
 
 async def read(queue: FrameQueue[int], pause_s: float = 0.0) -> list[int]:
@@ -121,3 +124,48 @@ def test_an_error_of_a_live_camera_reaches_the_reader_too() -> None:
 
 def test_an_empty_source_ends_at_once() -> None:
     assert asyncio.run(read(FrameQueue(iter(()), newest_only=False, capacity=1))) == []
+
+
+DECODES = """
+import asyncio, sys, cv2, numpy as np
+from pipeline.runtime.cameras.frame_queue import FrameQueue, wait_for_readers
+
+jpeg = cv2.imencode(".jpg", np.zeros((4000, 6000, 3), np.uint8))[1]
+
+def pictures():
+    while True:
+        yield cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+
+async def main():
+    async for _ in FrameQueue(pictures(), newest_only=True, capacity=1):
+        break
+
+asyncio.run(main())
+wait_for_readers(10)
+sys.exit(1)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_while_a_picture_is_decoded_has_its_exit_code() -> None:
+    finished = subprocess.run([sys.executable, "-c", DECODES], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (1, "")
+
+
+def test_a_thread_that_hangs_is_not_waited_for_any_longer() -> None:
+    hangs = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        hangs.wait(20)
+
+    async def main() -> None:
+        async for _ in FrameQueue(items(), newest_only=True, capacity=1):
+            break
+
+    asyncio.run(main())
+    began = time.monotonic()
+    wait_for_readers(0.2)
+    assert 0.1 < time.monotonic() - began < 5
+    hangs.set()
+    wait_for_readers(20)

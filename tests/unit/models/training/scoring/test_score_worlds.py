@@ -10,7 +10,7 @@ from tiny_networks import write_reid_onnx
 from worlds import FRAME_HW, make_world
 
 from models.training.scoring.score_worlds import main, score_detector, score_pose, score_vectors, spread_distances
-from models.training.scoring.single_crops import histogram_vectors, score_across_cameras
+from models.training.scoring.single_crops import histogram_vectors, search_across_cameras
 from models.training.scoring.world_people import TrueFrame, read_true_crops, read_true_frames
 from models.training.worlds import World
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, PoseNeed, Tracklet
@@ -137,11 +137,13 @@ def test_another_outfit_is_neither_right_nor_wrong_unless_it_is_asked_for() -> N
     people, outfits, cameras = np.array([[1, 1, 1, 2], [0, 0, 1, 0], [0, 1, 1, 1]])
     asked = np.array([True, False, False, False])
     for change in (False, True):
-        score = score_across_cameras(vectors, people, cameras, outfits=outfits, change=change, asked=asked)
-        assert score == (1, 1, 1)
+        found = search_across_cameras(vectors, people, cameras, outfits=outfits, change=change, asked=asked)
+        assert found.score == (1, 1, 1)
     vectors[3] = [0.9, np.sqrt(0.19)]  # between the right answer and the other outfit
-    assert score_across_cameras(vectors, people, cameras, outfits=outfits, asked=asked) == (0.5, 0, 1)
-    assert score_across_cameras(vectors, people, cameras, outfits=outfits, change=True, asked=asked) == (1, 1, 1)
+    found = search_across_cameras(vectors, people, cameras, outfits=outfits, asked=asked)
+    assert found.score == (0.5, 0, 1)
+    found = search_across_cameras(vectors, people, cameras, outfits=outfits, change=True, asked=asked)
+    assert found.score == (1, 1, 1)
 
 
 def test_distances_are_of_one_person_across_cameras_and_of_two_in_one_world(tmp_path: Path) -> None:
