@@ -41,7 +41,7 @@ def exported_by_ray(process: "subprocess.Popen[str]") -> Series:
     """Return what the node of a run's own cluster serves to Prometheus."""
     found: Series = {}
     for child in psutil.Process(process.pid).children(recursive=True):
-        if any("agent" in word for word in child.cmdline()):
+        if "agent" in " ".join(child.cmdline()).lower():
             ports = {each.laddr.port for each in child.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
             found |= {name: value for port in ports for name, value in scraped(port).items()}
     return found
