@@ -42,6 +42,7 @@ class RunningMatcher:
         self._call(self.actor.finish(5.0))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def cross(self, gap_s: float) -> list[int]:
         """Let a person whom nobody knows go from east to west, and return the numbers that they had."""
