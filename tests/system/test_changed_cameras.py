@@ -199,12 +199,12 @@ def test_an_offset_that_is_accepted_moves_the_times_of_a_live_camera_and_is_take
         for text, offset_s in (("site: {offset_s: {west: -2.0}}\n", -2.0), ("site: {}\n", 0.0)):
             store.save(text, "", by="ann", reason="learned", base=store.newest())
             assert cameras.read_anew(["west"], by="ann", reason="learned") == {"west": "applied"}
-            written = yaml.safe_load((out / "config.yaml").read_text())["site"]["cameras"]["west"]
-            assert written.get("offset_s", 0.0) == offset_s
 
             def is_moved(by_s: float = offset_s) -> bool:
+                written = yaml.safe_load((out / "config.yaml").read_text())["site"]["cameras"]["west"]
                 west = json.loads((out / "status.json").read_text())["cameras"].get("west")
-                return west is not None and abs(west["clock_ahead_s"] - by_s) < 0.9 and west["away"] is None
+                is_read = west is not None and west["away"] is None and abs(west["clock_ahead_s"] - by_s) < 0.9
+                return is_read and written.get("offset_s", 0.0) == by_s
 
             wait_for(is_moved, 120)
         store.close()
