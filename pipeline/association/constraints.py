@@ -50,9 +50,10 @@ def are_two_people(first: TrackSegment, second: TrackSegment, constraints: LinkC
     """Tell whether two track segments are certainly two people, wherever else these were seen."""
     if first.shared_s(second) <= MAX_SHARED_S:
         return False
+    within = first.shared_spans(second)
     if first.camera_id == second.camera_id:
-        return separated_s(first.sampled_boxes, second.sampled_boxes) > MIN_SEPARATED_S
-    distance_m, shared_s = separation_m(first.trajectory, second.trajectory)
+        return separated_s(first.sampled_boxes, second.sampled_boxes, within) > MIN_SEPARATED_S
+    distance_m, shared_s = separation_m(first.trajectory, second.trajectory, within)
     if shared_s >= MIN_SHARED_S:
         return distance_m > TWO_PEOPLE_M  # a place on the ground says more than a list of overlapping cameras
     return not constraints.topology.may_coincide(first.camera_id, second.camera_id)

@@ -79,7 +79,7 @@ def co_location_llr(first: TrackSegment, second: TrackSegment) -> float:
     """Return the LLR of how far apart two cameras place, on the ground, whom they see at the same time."""
     if first.camera_id == second.camera_id:
         return 0.0
-    one, two, shared_s = align_in_time(first.trajectory, second.trajectory)
+    one, two, shared_s = align_in_time(first.trajectory, second.trajectory, first.shared_spans(second))
     if shared_s < MIN_SHARED_S:
         return 0.0
     certainty = min(1.5, 0.5 + shared_s / 2)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.association.calibration.likelihood_ratio import reliability_of
 from pipeline.association.geometry.ground_plane import Ground, GroundTrajectory
+from pipeline.association.geometry.moments import Span
 from pipeline.association.geometry.sampled_boxes import MAX_SAMPLED, SampledBoxes, sample_boxes
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 
@@ -174,6 +175,25 @@ class TrackSegment:
             else:
                 other_index += 1
         return longest
+
+    def shared_spans(self, other: Self) -> list[Span] | None:
+        """Return the times at which both were seen, ascending; None if both were seen all the time since they began.
+
+        What lies between two spans of an absorbed segment is no place where the person was.
+        """
+        if len(self.spans) == len(other.spans) == 1:
+            return None
+        found, index, other_index = [], 0, 0
+        while index < len(self.spans) and other_index < len(other.spans):
+            span, other_span = self.spans[index], other.spans[other_index]
+            first, last = max(span[0], other_span[0]), min(span[1], other_span[1])
+            if first < last:
+                found.append((first, last))
+            if span[1] < other_span[1]:
+                index += 1
+            else:
+                other_index += 1
+        return found
 
 
 def _joined(rows: NDArray[np.float64], later: NDArray[np.float64], max_rows: int) -> NDArray[np.float64]:

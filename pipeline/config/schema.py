@@ -58,10 +58,10 @@ class SiteConfig:
 
     ``later`` names cameras that may be added while the run goes on, so that the other keys can name them. ``masks`` are
     covered in every picture before anything sees it. ``camera_groups`` are cameras that the page shows together, by the
-    name of the group. ``overlaps`` lists the pairs of cameras that may see one person at
-    once; null if that is not known. ``no_transit`` lists pairs (from, to): no person walks straight from the first
-    camera to the second. ``ground`` has a homography for each camera, three rows that take pixels to metres on the
-    ground. ``max_dwell_s`` is how long a person may stay in a zone, seconds. ``leave_after_s`` becomes
+    name of the group. ``overlaps`` lists the pairs of cameras that may see one person at once; null if that is not
+    known. ``no_overlap`` lists pairs that never do. ``no_transit`` lists pairs (from, to): no person walks straight
+    from the first camera to the second. ``ground`` has a homography for each camera, three rows that take pixels to
+    metres on the ground. ``max_dwell_s`` is how long a person may stay in a zone, seconds. ``leave_after_s`` becomes
     ``matcher.leave_after_s``. ``footage`` says where the recordings can be had, for those who do not have them.
     ``camera_folders`` are those below which recordings may be added in the page; without one, none may.
     """
@@ -73,6 +73,7 @@ class SiteConfig:
     masks: dict[str, Any] = field(default_factory=dict)
     camera_groups: dict[str, list[str]] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
+    no_overlap: list[list[str]] = field(default_factory=list)
     transit_times: list[TransitConfig] = field(default_factory=list)
     no_transit: list[list[str]] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)

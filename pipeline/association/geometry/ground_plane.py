@@ -1,12 +1,13 @@
 """Ground trajectories: from the boxes of a track to metres on the ground that cameras share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.association.geometry.camera_pose import head_plane
+from pipeline.association.geometry.moments import Span, common_moments
 from pipeline.core import TrackPath
 
 EVERY_S = 0.5
@@ -110,24 +111,37 @@ def _project(
     return places, noise_px[:, None, None] ** 2 * (slopes @ slopes.transpose(0, 2, 1))
 
 
-def separation_m(first: GroundTrajectory, second: GroundTrajectory) -> tuple[float, float]:
+def separation_m(
+    first: GroundTrajectory, second: GroundTrajectory, within: Sequence[Span] | None = None
+) -> tuple[float, float]:
     """Return the median distance of two trajectories while both go on, metres, and how long that is, seconds.
+
+    Args:
+        first: One.
+        second: The other one.
+        within: As in ``align_in_time``.
 
     Example:
         >>> still = np.array([[0.0, 1.0, 1.0, 0.1, 0.0, 0.1], [2.0, 1.0, 1.0, 0.1, 0.0, 0.1]])
         >>> separation_m(still, still + [1.0, 0.0, 3.0, 0.0, 0.0, 0.0])
         (3.0, 1.0)
     """
-    one, two, shared_s = align_in_time(first, second)
+    one, two, shared_s = align_in_time(first, second, within)
     return (float(np.median(np.hypot(*(one - two)[:, 1:3].T))), shared_s) if len(one) else (0.0, 0.0)
 
 
 def align_in_time(
-    first: GroundTrajectory, second: GroundTrajectory
+    first: GroundTrajectory, second: GroundTrajectory, within: Sequence[Span] | None = None
 ) -> tuple[GroundTrajectory, GroundTrajectory, float]:
     """Return both trajectories at common moments while both go on, and how long that is, seconds.
 
     Both are empty if they share no moment.
+
+    Args:
+        first: One.
+        second: The other one.
+        within: Times that count, ascending, where a trajectory has gaps: what is between two points is no place then.
+            None: all.
     """
     none = np.empty((0, 6))
     if not len(first) or not len(second):
@@ -135,12 +149,12 @@ def align_in_time(
     began, ended = max(first[0, 0], second[0, 0]), min(first[-1, 0], second[-1, 0])
     if ended < began:
         return none, none, 0.0
-    times = np.linspace(began, ended, 2 + int((ended - began) / EVERY_S))
+    times, shared_s = common_moments(began, ended, EVERY_S, within)
     one, two = (
         np.column_stack([times, *(np.interp(times, trajectory[:, 0], trajectory[:, column]) for column in range(1, 6))])
         for trajectory in (first, second)
     )
-    return one, two, float(ended - began)
+    return one, two, shared_s
 
 
 def log_density(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDArray[np.float64]:

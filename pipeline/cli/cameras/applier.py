@@ -12,6 +12,7 @@ from pipeline.cli.cameras.changes import added, check_removal, plan_addition, re
 from pipeline.cli.cameras.checks import check_pictures
 from pipeline.cli.recordings import write_recordings
 from pipeline.config.composition import to_yaml
+from pipeline.config.edits_of_run import as_run
 from pipeline.config.masking import masked
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ReidError
@@ -147,7 +148,7 @@ class CameraApplier:
 
     def _write(self) -> None:
         """Write the cameras beside the results, as a run does at its start."""
-        (self.plan.output_dir / "config.yaml").write_text(to_yaml(self.config))
+        (self.plan.output_dir / "config.yaml").write_text(to_yaml(as_run(self.config, self.plan)))
         write_recordings({name: self.config.site.cameras[name] for name in self.plan.make_sources}, self.plan)
 
 

@@ -14,7 +14,7 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.core.errors import ConfigError
 from pipeline.runtime.assembly import start_sites
 from pipeline.runtime.cluster import join_cluster
-from pipeline.telemetry.sites import write_sites
+from pipeline.telemetry.sites import sites_of, write_sites
 
 DONE = 0
 
@@ -42,14 +42,29 @@ class Job:
         """Check each site; ``words`` are those of the command line.
 
         Raises:
-            ConfigError: If there is no job to continue.
+            ConfigError: If there is no job to continue, or the folder is that of a job of another kind.
         """
+        self._check_folder()
         if self._folder is not None and self._sites[0].config.resume and not self._folder.is_dir():
             raise ConfigError(
                 f"resume: expected the folder of an earlier job, got nothing at {self._folder}; correct it"
             )
         for site in self._sites:
             site.check(words)
+
+    def _check_folder(self) -> None:
+        """Raise ``ConfigError`` if one site would run in the folder of several, or several in that of one."""
+        folder = self._folder or Path(self._sites[0].config.output_dir).absolute()
+        if self._folder is None and (sites := sites_of(folder)):
+            raise ConfigError(
+                f"output_dir: expected a folder for one site, got {folder}, which has the sites {', '.join(sites)}; "
+                "choose another, or name them in sites=…"
+            )
+        if self._folder is not None and (folder / "ledger.sqlite").exists():
+            raise ConfigError(
+                f"output_dir: expected a folder for several sites, got {folder}, which has the ledger of one; choose "
+                "another, or leave sites out"
+            )
 
     async def run(self) -> None:
         """Run the sites that can be run, until each has ended or a signal stops them all.

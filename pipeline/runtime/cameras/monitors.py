@@ -5,17 +5,18 @@ from typing import Any
 
 from pipeline.core import Frame, Monitor, Source, TrackId, Tracklet
 from pipeline.core.interfaces import PacketMonitor, PacketSource, PacketTap
+from pipeline.core.plugin_contract import made
 
 
 class Monitors:
     """Passes each call on to every monitor.
 
     Args:
-        makes: Build them, in the camera's process.
+        makes: Build them, in the camera's process, by key of the configuration.
     """
 
-    def __init__(self, makes: Sequence[Callable[[], Monitor]]) -> None:
-        self._monitors = [make() for make in makes]
+    def __init__(self, makes: Mapping[str, Callable[[], Monitor]]) -> None:
+        self._monitors = [made(key, make) for key, make in makes.items()]
 
     def show(self, frame: Frame, people: Mapping[TrackId, Any]) -> None:
         """Take a tracked frame."""

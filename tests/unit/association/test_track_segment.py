@@ -19,7 +19,7 @@ from pipeline.association.constraints import (
     are_two_people,
     impossible_transit,
 )
-from pipeline.association.cues import MAX_CUE_LLR, MAX_MOTION, MIN_MOTION, motion_llr
+from pipeline.association.cues import MAX_CUE_LLR, MAX_MOTION, MIN_MOTION, co_location_llr, motion_llr
 from pipeline.association.geometry.sampled_boxes import EVERY_S
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.track_segment import NO_GROUND, TrackSegment, turns
@@ -184,6 +184,41 @@ def test_boxes_are_sampled_finer_than_the_times_that_they_are_compared_with() ->
 def test_two_boxes_at_one_place_may_show_one_person() -> None:
     assert not are_two_people(segment(stop=3.0), segment(start=1.0, stop=4.0, box=(12, 10, 40, 70)), ANYWHERE)
     assert are_two_people(segment(stop=3.0), segment(start=1.0, stop=4.0, box=(35, 10, 65, 90)), ANYWHERE)
+
+
+def standing(camera_id: str, *stays: tuple[float, float, float]) -> TrackSegment:
+    """Return an absorbed segment of a person who stands: first and last second, and metres on the ground, of each."""
+    parts = []
+    for first_at, last_at, place_m in stays:
+        part = segment(camera_id, first_at, last_at)
+        part.trajectory = np.array(
+            [(at, place_m, 0.0, 0.1, 0.0, 0.1) for at in np.arange(first_at, last_at + 0.1, 0.5)]
+        )
+        parts.append(part)
+    whole, *later = parts
+    for part in later:
+        whole.absorb(part)
+    return whole
+
+
+def test_where_a_settled_person_was_between_two_sightings_is_not_made_up() -> None:
+    east = standing("east", (0, 2, 0.0), (5, 7, 20.0), (10, 12, 0.0))
+    west = standing("west", (0, 2, 0.0), (10, 12, 0.0))  # who did not see how far the person went meanwhile
+    assert not are_two_people(east, west, ANYWHERE)
+    assert co_location_llr(east, west) > 0
+    elsewhere = standing("west", (0, 2, 20.0), (10, 12, 20.0))
+    assert are_two_people(east, elsewhere, ANYWHERE)
+    assert co_location_llr(east, elsewhere) < 0
+
+
+def test_two_boxes_of_a_settled_person_are_compared_only_when_both_were_there() -> None:
+    first, second = segment(stop=2.0), segment(start=1.7, stop=2.5)
+    assert not are_two_people(first, second, ANYWHERE)  # two boxes drawn on one person for .3 s
+    second.absorb(segment(start=5.0, stop=7.0, box=(200, 10, 230, 90)))
+    first.absorb(segment(start=10.0, stop=12.0))
+    assert not are_two_people(first, second, ANYWHERE)
+    second.absorb(segment(start=10.0, stop=12.0, box=(200, 10, 230, 90)))
+    assert are_two_people(first, second, ANYWHERE)
 
 
 def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:
