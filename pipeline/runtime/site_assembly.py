@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.core import Tracklet
 from pipeline.core.errors import ProcessLostError
+from pipeline.core.plugin_contract import made
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_actor import CameraActor
@@ -73,7 +74,7 @@ class SiteAssembly:
             make_track=plan.make_track,
             deliver=self.match.method("deliver"),
             limits=plan.camera,
-            make_source=plan.make_sources[camera_id],
+            make_source=partial(made, f"site.cameras.{camera_id}", plan.make_sources[camera_id]),
             make_monitor=plan.make_monitors.get(camera_id),
             intake=plan.intakes[camera_id],
             input_hw=found.input_hw,
