@@ -15,8 +15,8 @@ from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.cameras.camera_host import Calls, CameraMaker, MakeStage, StageMaker
 from pipeline.runtime.cameras.membership import Membership
+from pipeline.runtime.cameras.packed import Packed
 from pipeline.runtime.match_actor import MatchActor
-from pipeline.runtime.packed import Packed
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import Cameras, Processes
 from pipeline.runtime.running_pipeline import RunningPipeline

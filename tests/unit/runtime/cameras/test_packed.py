@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import ConfigError
-from pipeline.runtime.packed import Packed
+from pipeline.runtime.cameras.packed import Packed
 
 
 def test_what_cannot_be_imported_is_told_by_its_key_when_it_is_called(
