@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,16 +30,20 @@ class PixelScaling:
                 "give them per channel, in the range of pixels (0 to 255)"
             )
         self._step = 1 if colour_order == "rgb" else -1
-        self._scale = np.array([1 / value for value in std], np.float32)[:, None, None]
-        self._shift = np.array([-a / b for a, b in zip(mean, std, strict=True)], np.float32)[:, None, None]
-        self._scales, self._shifts = bool((self._scale != 1).any()), bool(self._shift.any())
+        self._scale = [np.float32(1 / value) for value in std]
+        self._shift = [np.float32(-a / b) for a, b in zip(mean, std, strict=True)]
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return float32 ``(N, 3, h, w)`` of uint8 RGB ``(N, h, w, 3)``."""
-        ordered = images[..., :: self._step]
-        pixels_NCHW = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
-        if self._scales:
-            pixels_NCHW *= self._scale
-        if self._shifts:
-            pixels_NCHW += self._shift
+        number, height, width, _ = images.shape
+        pixels_NCHW = np.empty((number, 3, height, width), np.float32)
+        for image, planes in zip(images, pixels_NCHW, strict=True):
+            channels = cv2.split(np.ascontiguousarray(image))[:: self._step]
+            for channel, plane, scale, shift in zip(channels, planes, self._scale, self._shift, strict=True):
+                if scale == 1:
+                    plane[...] = channel
+                else:
+                    np.multiply(channel, scale, out=plane)
+                if shift:
+                    plane += shift
         return pixels_NCHW

@@ -27,6 +27,7 @@ from pipeline.association.cues import MAX_CUE_LLR, MOTION_MAX_GAP_S
 from pipeline.association.feedback import apply_command, enrol
 from pipeline.association.geometry.clock_offsets import ClockOffsets
 from pipeline.association.geometry.ground_plane import Ground
+from pipeline.association.geometry.topology import Topology
 from pipeline.association.identity_store import IdentityStore
 from pipeline.association.inspection import check_flaws, checked_batch, flaw
 from pipeline.association.reclustering import Reclustering, confirm_pending
@@ -80,7 +81,7 @@ class Matcher:
 
     Attributes:
         num_unusable: Number of embeddings that were left out because something was wrong with them.
-        clock_offsets: How far the clocks of cameras are apart; shown, and not used for any decision.
+        clock_offsets: How far clocks are apart, and what pairs of cameras have seen; not used for any decision.
     """
 
     def __init__(
@@ -201,6 +202,13 @@ class Matcher:
         records += confirm_pending(self._store, self._now)
         self.clock_offsets.take(records)
         return records
+
+    def follow(self, topology: Topology) -> None:
+        """Obey another topology from here on. Transit times that were learned stay."""
+        topology = replace(topology, learned=self._constraints.topology.learned)
+        self._constraints = replace(self._constraints, topology=topology)
+        self._reclustering = replace(self._reclustering, constraints=self._constraints)
+        self.clock_offsets.topology = topology
 
     def is_known(self, person_id: int) -> bool:
         """Return whether a known person has this number."""

@@ -15,6 +15,7 @@ COMMANDS = {
     "job": ("pipeline.cli.job", "own a run on a Ray cluster, for a container"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
     "alerts": ("pipeline.cli.alerts", "read the topic of alerts, acknowledge them, try rules on a past run"),
+    "learned": ("pipeline.cli.learned", "tell what a run has learned of its site, and proposes"),
     "counts": ("pipeline.cli.counts", "count people at lines, in zones, between places, and visitors"),
     "ledger": ("pipeline.cli.ledger", "explain and correct identities, erase people, export"),
     "console": ("pipeline.cli.console", "serve the operator's page over a run's output"),

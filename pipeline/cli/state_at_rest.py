@@ -35,7 +35,7 @@ def forget(
         return None
     try:
         plan = make_plan(load_written(folder / "config.yaml"))
-        reducer = Reducer(plan.make_match(), plan.make_alert)
+        reducer = Reducer(plan.make_match(), plan.make_alert, plan.make_topology)
         reducer.bring_back(saved, folder)
         traces = reducer.match.traces_of(correction.person_ids)
         reducer.apply_at_rest(AppliedCommand(command, correction))

@@ -138,7 +138,7 @@ def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:
         return {}
     return {
         camera_id: partial(
-            Monitors, [build(node, key, camera_id, allow=config.allow_plugins) for key, node in chosen.items()]
+            Monitors, {key: build(node, key, camera_id, allow=config.allow_plugins) for key, node in chosen.items()}
         )
         for camera_id in config.site.cameras
     }

@@ -13,22 +13,24 @@ from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
-from pipeline.association.geometry.topology import Topology, TransitBounds, camera_pair
+from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
 from pipeline.config.detection import OF_RUN, check_size, detection_of, own_detections, own_detectors, size_hw
+from pipeline.config.edits_of_run import with_edits
 from pipeline.config.places import check_places, parse_ground, warn_of_rules
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.process_limits import is_elsewhere, process_limits
-from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, settle_of, with_edits
+from pipeline.config.rule_edits import EDITS, edited, edits_path, engine_of, of_run, parse_edits, settle_of
 from pipeline.config.schema import (
     BufferConfig,
     MatcherConfig,
     PipelineConfig,
     SiteConfig,
 )
+from pipeline.config.topology import site_topology, topology_of
 from pipeline.config.validation import check_ranges
 from pipeline.core import (
     AlertRule,
@@ -60,7 +62,8 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_values(config)
-    alerting, config = config, with_edits(config)  # alert rules follow the edits themselves
+    alerting, config = config, with_edits(config)  # alert rules and topology follow the edits themselves
+    folder = Path(config.output_dir).absolute()
     is_here = not is_elsewhere(config)
     if is_here:
         _check_weights_dir(config.weights_dir)
@@ -89,10 +92,11 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
             _alert_engine,
             {name: make(node, f"alerts.{name}") for name, node in alerting.alerts.items()},
             of_run(alerting),
-            Path(config.output_dir).absolute(),
+            folder,
             dict(enumerate(config.enrol, start=1)),
             config.alert_clips is not None,
         ),
+        make_topology=partial(_edited_topology, of_run(alerting), folder),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
         make_monitors=cameras.make_monitors,
         camera=CameraLimits(
@@ -116,7 +120,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         ),
         processes=process_limits(config),
         drain_s=config.flow.drain_s,
-        output_dir=Path(config.output_dir).absolute(),
+        output_dir=folder,
         edits=edits_path(config),
         resume=config.resume,
         detections=own_detections(config) if has_detector else {},
@@ -138,7 +142,7 @@ def check_values(config: PipelineConfig) -> None:
         check_named(kind, getattr(config, kind))
     check_camera_names(config.site)
     check_places(vars(config.site), config.alerts)
-    _topology(config.site)  # a mistake shows here, and not only in the process that needs it
+    topology_of(config.site)  # a mistake shows here, and not only in the process that needs it
     for key, node in [(OF_RUN, config.detector), *own_detectors(config.site.cameras).values()]:
         check_size(node, key)
     size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw")
@@ -241,7 +245,7 @@ def _matcher(
             caution=start.caution,
             max_llr=start.max_llr,
         ),
-        LinkConstraints(_topology(site), matcher.leave_after_s),
+        LinkConstraints(topology_of(site), matcher.leave_after_s),
         ground,
         Adaptation() if matcher.adapt_to_cameras else None,
         max_false_match_rate=matcher.max_false_match_rate,
@@ -254,35 +258,6 @@ def _matcher(
     )
 
 
-def _topology(site: SiteConfig) -> Topology:
-    transits = site.transit_times
-    groups = {
-        "overlaps": site.overlaps or [],
-        "transit_times": [transit.between for transit in transits],
-        "no_transit": site.no_transit,
-    }
-    for key, pairs in groups.items():
-        for pair in pairs:
-            if len(pair) != 2 or any(camera_id not in known_cameras(site) for camera_id in pair):
-                known = sorted(known_cameras(site))
-                raise ConfigError(f"site.{key}: expected two of {known}, got {list(pair)}; correct it")
-    for transit in transits:
-        typical_s = transit.min_s if transit.typical_s is None else transit.typical_s
-        if not 0 <= transit.min_s <= typical_s <= transit.max_s or transit.typical_s == 0:
-            raise ConfigError(
-                f"site.transit_times: expected 0 <= min_s <= typical_s <= max_s between {list(transit.between)}, "
-                f"got {transit.min_s:g}, {transit.typical_s}, {transit.max_s:g}; correct it"
-            )
-    return Topology(
-        {
-            camera_pair(*transit.between): TransitBounds(transit.min_s, transit.max_s, transit.typical_s)
-            for transit in transits
-        },
-        None if site.overlaps is None else frozenset(camera_pair(*pair) for pair in site.overlaps),
-        frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_transit),
-    )
-
-
 def _alert_engine(
     make_rules: Mapping[str, Callable[[], AlertRule]],
     run: Mapping[str, Any],
@@ -291,16 +266,23 @@ def _alert_engine(
     has_clips: bool,
     edits: str = "",
 ) -> AlertEngine:
-    """Return the alert engine of a configuration; with edits, if their text is given.
-
-    Edits may name cameras that were added to the run in this folder since it began.
-    """
+    """Return the alert engine of a configuration; with edits, if their text is given."""
     if edits:
-        later = [*run["site"]["later"], *CameraBook(folder).changed().added]
-        run = {**run, "site": {**run["site"], "later": later}}
+        run = _with_added(run, folder)
         return engine_of(run, parse_edits(edits, EDITS), EDITS, names, has_clips=has_clips)
     rules = [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()]
     options = {rule.name: node for rule, node in zip(rules, run["alerts"].values(), strict=True)}
     return AlertEngine(
         rules, **run["alerting"], settle_s=settle_of(run), names=names, has_clips=has_clips, options=options
     )
+
+
+def _edited_topology(run: Mapping[str, Any], folder: Path, edits: str) -> Topology:
+    """Return the topology of a configuration with edits, given their text."""
+    return site_topology(edited(_with_added(run, folder), parse_edits(edits, EDITS), EDITS)["site"])
+
+
+def _with_added(run: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return what rules follow from, with the cameras that were added to the run in this folder since it began."""
+    later = [*run["site"]["later"], *CameraBook(folder).changed().added]
+    return {**run, "site": {**run["site"], "later": later}}

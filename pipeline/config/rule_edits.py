@@ -11,7 +11,7 @@ Cameras that were added or removed in the page are there, too; see ``kept_camera
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from types import NoneType
@@ -24,11 +24,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.alerts.engine import AlertEngine
 from pipeline.camera.tracking import settle_s
 from pipeline.config.composition import CONFIGS, folders_of_environment
-from pipeline.config.kept_cameras import CAMERAS, kept_cameras, without_cameras
+from pipeline.config.kept_cameras import CAMERAS, OFFSETS, kept_cameras, offsets_of, without_cameras
 from pipeline.config.messages import message_of
 from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import build
 from pipeline.config.schema import AlertingConfig, PipelineConfig, SiteConfig
+from pipeline.config.topology import TOPOLOGY, site_topology
 from pipeline.config.validation import check_numbers
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
@@ -47,7 +48,10 @@ MAX_DEPTH = 12
 
 TOP = ("site", "alerts", "alerting")
 OF_SITE = ("zones", "lines", "masks", "ground", "max_dwell_s")
-"""Keys of a site that rules follow from, and that the file replaces as a whole: it adds no camera, for instance."""
+"""Keys of a site that rules follow from, and that the file replaces as a whole: it adds no camera, for instance.
+
+So are those of ``TOPOLOGY``, which the matcher follows.
+"""
 
 OF_RUN = (*TOP, "allow_plugins", "buffer", "tracker")
 """Keys of a run's configuration that its rules follow from."""
@@ -74,33 +78,6 @@ def settle_of(run: Mapping[str, Any]) -> float:
 def edits_path(config: PipelineConfig) -> Path:
     """Return where the edits of a run are kept, absolute."""
     return Path(config.edits or Path(config.output_dir) / EDITS).absolute()
-
-
-def with_edits(config: PipelineConfig) -> PipelineConfig:
-    """Return a configuration whose site is as its file of edits says; its alert rules are left as they are.
-
-    Rules follow the file themselves, from the beginning of a run on; see ``pipeline.runtime.reducer.RulesEdited``.
-
-    Raises:
-        ConfigError: If the file cannot be used.
-    """
-    path = edits_path(config)
-    if not path.exists():  # a folder that cannot be is reported as output_dir
-        return config
-    run, other = of_run(config), parse_edits(read_rules(path), str(path))
-    engine_of(run, other, str(path), warns=False)  # a mistake ends the start, as one in the configuration does
-    before, after = run["site"], edited(run, other, str(path))["site"]
-    changed = {key: value for key, value in after.items() if before.get(key) != value}
-    site: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SiteConfig), after))
-    return replace(
-        config,
-        site=site,
-        sink={name: _following(node, before, changed) for name, node in config.sink.items()},
-        monitor=_following(config.monitor, before, changed),
-        alert_pictures=_following(config.alert_pictures, before, changed),
-        alert_clips=_following(config.alert_clips, before, changed),
-        recording=_following(config.recording, before, changed),
-    )
 
 
 def read_rules(path: Path) -> str:
@@ -160,10 +137,11 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
     Raises:
         ConfigError: If they cannot be used; names the key.
     """
+    offsets_of(other, run["site"], name)
     other = without_cameras(other)
     for part in ("site", "alerting"):
         given = other.get(part)
-        keys = OF_SITE if part == "site" else run[part]
+        keys = (*OF_SITE, *TOPOLOGY) if part == "site" else run[part]
         known = ", ".join(sorted(keys))
         if not isinstance(given, Mapping | NoneType):
             raise ConfigError(f"{name}: {part}: expected some of {known}, got {given!r:.80}; correct it")
@@ -187,6 +165,7 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
             ),
             resolve=True,
         )
+        site_topology(whole["site"])
     except OmegaConfBaseException as error:
         raise ConfigError(f"{name}: {message_of(error, [CONFIGS])}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -228,13 +207,18 @@ def engine_of(
 def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return edits that say everything they can: whatever configuration they are laid over, the rules are the same.
 
+    Topology, offsets and cameras are there only if they were edited.
+
     Raises:
         ConfigError: If they cannot be used; names the key.
     """
     whole, cameras = edited(run, other, name), kept_cameras(other, name)
+    given, offsets = other.get("site") or {}, offsets_of(other, run["site"], name)
     return {
         "site": {
             **{key: whole["site"].get(key, {}) for key in OF_SITE},
+            **{key: whole["site"][key] for key in TOPOLOGY if key in given},
+            **({OFFSETS: offsets} if offsets else {}),
             **({CAMERAS: cameras} if cameras else {}),
         },
         "alerts": {rule: _own_options(rule, node, run, whole["site"]) for rule, node in whole["alerts"].items()},
@@ -372,13 +356,6 @@ def _own_options(rule: str, node: Mapping[str, Any], run: Mapping[str, Any], sit
         and not (key == "name" and template.get("name") == value)
         and not (key in from_site and site.get(from_site[key]) == value)
     }
-
-
-def _following(node: Any, before: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:
-    """Return the options of a plug-in, with what it has of the site as the site is now."""
-    if not isinstance(node, Mapping):
-        return node
-    return {key: changed[key] if key in changed and value == before[key] else value for key, value in node.items()}
 
 
 def _is_of_site(value: object) -> bool:

@@ -19,6 +19,7 @@ AT_LEAST_2: Range = ("at least 2", lambda value: value >= 2)
 AT_LEAST_1: Range = ("at least 1", lambda value: value >= 1)
 FROM_0_TO_1: Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
 ABOVE_0_TO_1: Range = ("a number above 0, 1 at most", lambda value: 0 < value <= 1)
+PORT: Range = ("a port from 1 to 65535", lambda value: 1 <= value <= 65535)
 BETWEEN_0_AND_1: Range = ("a number between 0 and 1", lambda value: 0 < value < 1)
 
 
@@ -58,10 +59,10 @@ class SiteConfig:
 
     ``later`` names cameras that may be added while the run goes on, so that the other keys can name them. ``masks`` are
     covered in every picture before anything sees it. ``camera_groups`` are cameras that the page shows together, by the
-    name of the group. ``overlaps`` lists the pairs of cameras that may see one person at
-    once; null if that is not known. ``no_transit`` lists pairs (from, to): no person walks straight from the first
-    camera to the second. ``ground`` has a homography for each camera, three rows that take pixels to metres on the
-    ground. ``max_dwell_s`` is how long a person may stay in a zone, seconds. ``leave_after_s`` becomes
+    name of the group. ``overlaps`` lists the pairs of cameras that may see one person at once; null if that is not
+    known. ``no_overlap`` lists pairs that never do. ``no_transit`` lists pairs (from, to): no person walks straight
+    from the first camera to the second. ``ground`` has a homography for each camera, three rows that take pixels to
+    metres on the ground. ``max_dwell_s`` is how long a person may stay in a zone, seconds. ``leave_after_s`` becomes
     ``matcher.leave_after_s``. ``footage`` says where the recordings can be had, for those who do not have them.
     ``camera_folders`` are those below which recordings may be added in the page; without one, none may.
     """
@@ -73,6 +74,7 @@ class SiteConfig:
     masks: dict[str, Any] = field(default_factory=dict)
     camera_groups: dict[str, list[str]] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
+    no_overlap: list[list[str]] = field(default_factory=list)
     transit_times: list[TransitConfig] = field(default_factory=list)
     no_transit: list[list[str]] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)
@@ -171,6 +173,14 @@ class LogConfig:
     file: str | None = None
     max_mb: float = number(ABOVE_0, 10.0)
     files: int = number(AT_LEAST_2, 5)
+
+
+@dataclass
+class MetricsConfig:
+    """Where the run itself serves its metrics; see ``serve_metrics``. ``port`` is null for nowhere."""
+
+    port: int | None = number(PORT, None)
+    host: str = "127.0.0.1"
 
 
 @dataclass
@@ -294,5 +304,6 @@ class PipelineConfig:
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     alerting: AlertingConfig = field(default_factory=AlertingConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)

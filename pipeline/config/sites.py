@@ -1,16 +1,17 @@
-"""Several sites in one job: which words of a command line are of which site, and that no two write to one place."""
+"""Several sites in one job: which words of a command line are of which site."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.composition import load_config
+from pipeline.config.destinations import check_destinations
 from pipeline.config.overrides import quoted, read_overrides
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ReidError
 
-OF_THE_JOB = ("output_dir", "resume", "runtime", "log", "sites")
+OF_THE_JOB = ("output_dir", "resume", "runtime", "log", "metrics", "sites")
 """Keys of the job: one site cannot have its own value."""
 
 _NAME = re.compile(r"\w[\w-]*")
@@ -41,7 +42,7 @@ def load_sites(words: Sequence[str]) -> dict[str, PipelineConfig]:
             sites[name] = load_config([*mine, f"output_dir={Path(folder, name)}", f"site_name={quoted(name)}"])
         except ReidError as error:
             raise ConfigError(f"site {name}: {error}") from error
-    _check_places(sites)
+    check_destinations(sites)
     return sites
 
 
@@ -115,39 +116,3 @@ def _listed(value: object) -> list[Any]:
 
 def _key(word: str) -> str:
     return word.lstrip("+~").partition("=")[0]
-
-
-def _check_places(sites: Mapping[str, PipelineConfig]) -> None:
-    """Raise ``ConfigError`` if two sites write to one topic or file: their people have the same numbers."""
-    taken: dict[tuple[str, object], str] = {}
-    for name, config in sites.items():
-        for key, value, where in _places(config):
-            other = taken.setdefault((key, (value, where)), name)
-            if other != name:
-                sign = "/" if key.endswith(("output_dir", "mqtt.topic")) else "."
-                raise ConfigError(
-                    f"{key}: expected another one for each site, got {value} for {other} and {name}; write "
-                    f"'{key}={value}{sign}${{site_name}}', or set sites.{name}.{key}"
-                )
-
-
-def _places(config: PipelineConfig) -> Iterator[tuple[str, str, str]]:
-    """Yield key and value of what only one run may write or commit to, and the server that it is on."""
-    if config.edits is not None:
-        yield "edits", config.edits, ""
-    for name, options in config.sink.items():
-        if isinstance(options, Mapping) and options.get("output_dir") is not None:
-            yield f"sink.{name}.output_dir", str(Path(options["output_dir"]).absolute()), ""
-    kafka = config.sink.get("kafka") or {}
-    for kind, topic in (kafka.get("topics") or {}).items():
-        if topic is not None:
-            yield f"sink.kafka.topics.{kind}", str(topic), str(kafka.get("servers"))
-    if "outbox" in kafka:
-        yield "sink.kafka.outbox", str(kafka["outbox"]), ""
-    if counts := (config.sink.get("counts") or {}).get("kafka"):
-        yield "sink.counts.kafka.topic", str(counts.get("topic")), str(counts.get("servers"))
-    if mqtt := config.sink.get("mqtt"):
-        yield "sink.mqtt.topic", str(mqtt.get("topic")), str(mqtt.get("url"))
-    group = (config.source.get("kafka") or {}).get("group")
-    if group is not None and any("kafka://" in str(camera) for camera in config.site.cameras.values()):
-        yield "source.kafka.group", str(group), ""

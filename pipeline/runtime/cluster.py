@@ -32,7 +32,7 @@ def join_cluster() -> None:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+                runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), *_own_folders()])}},
             )
         else:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
@@ -43,6 +43,11 @@ def join_cluster() -> None:
         ) from error
     finally:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own handler ends the process at once and drains nothing
+
+
+def _own_folders() -> list[str]:
+    """Return the folders of PYTHONPATH, where plug-ins may be; workers may be in another folder than this process."""
+    return [os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def leave_cluster() -> None:

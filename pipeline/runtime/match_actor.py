@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
 from pipeline.core.edits_file import EditsFile
@@ -69,7 +70,8 @@ class MatchActor:
         max_waiting_embeddings: While more embeddings than this wait for slower cameras, the faster ones are held back.
         retention_s: Seconds of event time after which events leave the ledger.
         max_events: Events that stay in the ledger at most; 0 for all.
-        edits: File of edited alert rules, which are followed as soon as it is written; None: beside the ledger.
+        edits: File of edited rules and topology, followed as soon as it is written; None: beside the ledger.
+        make_topology: See ``Reducer``.
 
     Raises:
         ConnectorError: If the ledger cannot be read, or another run writes it.
@@ -94,11 +96,11 @@ class MatchActor:
         retention_s: float = inf,
         max_events: int = 0,
         edits: Path | None = None,
+        make_topology: Callable[[str], Topology] | None = None,
     ) -> None:
-        self._reducer = Reducer(make_match(), make_alert)
+        self._reducer = Reducer(make_match(), make_alert, make_topology)
         self._edits = EditsFile(edits or ledger_path.with_name("edits.yaml"))
-        self._ledger = Ledger(ledger_path)
-        self._folder = ledger_path.parent
+        self._ledger, self._folder = Ledger(ledger_path), ledger_path.parent
         self._reader = LedgerReader(ledger_path)
         self._expiry = Expiry(self._reader)
         self._host = CommandHost(
@@ -116,16 +118,13 @@ class MatchActor:
         self._max_wait_s = max_lateness_s if self._has_live else None
         self._is_finished = False
         self._retention_s, self._max_events = retention_s, max_events
-        self._compacted_at = -inf
-        self._turn = asyncio.Lock()
+        self._compacted_at = self._safe_until = -inf
+        self._turn, self._room = asyncio.Lock(), asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
         self._due_at: dict[TrackPart, float] = {}
-        self._safe_until = -inf
         self._flushed_at = time.monotonic()
         self._latencies_s: deque[float] = deque(maxlen=self.MAX_LATENCIES)
-        self._publish_s = 0.0
-        self._num_passed_over = 0
+        self._publish_s, self._num_passed_over = 0.0, 0
         self._unclosed: Mapping[str, str] = {}
         self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
@@ -146,8 +145,7 @@ class MatchActor:
             ConnectorError: If another process has taken the ledger over.
         """
         self._ledger.lease.renew()
-        counts = self._reducer.counts
-        calibration = self._reducer.match.calibration
+        counts, calibration = self._reducer.counts, self._reducer.match.calibration
         return MatchStatus(
             num_identities=self._reducer.match.num_identities,
             num_sightings=counts[Sighting],
@@ -164,6 +162,7 @@ class MatchActor:
             calibration_model=astuple(calibration.model),
             projection_version=self._reducer.match.projection_version,
             clock_offsets=self._reducer.match.clock_offsets.estimates(),
+            pairs=self._reducer.match.clock_offsets.pairs(),
             sinks=self._sinks.reports,
             epoch=self._epoch,
         )
@@ -194,6 +193,7 @@ class MatchActor:
                     f"cameras add: expected {later}, got --at {from_at:g}: the run has decided what was until then"
                 )
             self._buffer.join(camera_id, -inf if from_at is None else from_at)
+            self._reducer.match.clock_offsets.forget(camera_id)
         return self._buffer.newest
 
     async def deliver(
@@ -270,6 +270,7 @@ class MatchActor:
             num_passed_over=self._num_passed_over,
             num_sink_retries=self._sinks.num_retries,
             clock_offsets=self._reducer.match.clock_offsets.estimates(is_last=True),
+            pairs=self._reducer.match.clock_offsets.pairs(),
             latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},
@@ -328,9 +329,8 @@ class MatchActor:
             if reports or not embeddings:
                 await self._reduce(TimePassed(now, reports))
             published_at = time.time()
-            for embedding in embeddings:
-                due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
-                self._latencies_s.append(published_at - due_at)
+            due_at = [self._due_at.pop(TrackPart(each.track_id, each.part)) for each in embeddings]
+            self._latencies_s.extend(published_at - at for at in due_at)
 
     async def _take_edits(self) -> None:
         """Follow edited rules from here on; refuse them with a reason if they cannot be used."""

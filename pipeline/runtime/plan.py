@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
@@ -190,6 +191,7 @@ class Plan:
         make_embed: The embedding stage.
         make_match: The matcher.
         make_alert: The alert engine; of a file of edits, if it is given its text.
+        make_topology: The matcher's topology as a file of edits says it, given its text.
         make_sinks: By name.
         make_monitors: By camera; empty where no page shows the cameras.
         camera: Limits of each camera.
@@ -214,6 +216,7 @@ class Plan:
     make_embed: Callable[[], EmbeddingStage]
     make_match: Callable[[], Matcher]
     make_alert: Callable[..., AlertEngine]
+    make_topology: Callable[[str], Topology]
     make_sinks: Mapping[str, Callable[[], Sink]]
     make_monitors: Mapping[str, Callable[[], Monitor]]
     camera: CameraLimits

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.alerts.revisions import Revisions
+from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
 from pipeline.core.errors import LedgerChangedError, WireFormatError
@@ -99,7 +100,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class RulesEdited:
-    """The alert rules are others from now on.
+    """The alert rules, and what the site says of its topology, are others from now on.
 
     Attributes:
         text: The file of edits; see ``pipeline.config.rule_edits``.
@@ -153,9 +154,10 @@ class Reducer:
     Args:
         match: The matcher.
         make_alert: Builds the alert engine; of a file of edits, if it is given its text. Raises ``ConfigError``.
+        make_topology: Returns the topology of a file of edits, given its text. Raises ``ConfigError``. None: it stays.
 
     Attributes:
-        edits: The file of edits that the alert engine follows; empty: the configuration alone.
+        edits: The file of edits that alert engine and matcher follow; empty: the configuration alone.
         processed_until: Unix seconds of event time: the end of the last window.
         busy_until: The end of the last window that was not empty.
         is_ended: The last event was the end of the stream.
@@ -163,9 +165,14 @@ class Reducer:
         busy_s: Seconds of work, by stage.
     """
 
-    def __init__(self, match: Matcher, make_alert: Callable[..., AlertEngine]) -> None:
+    def __init__(
+        self,
+        match: Matcher,
+        make_alert: Callable[..., AlertEngine],
+        make_topology: Callable[[str], Topology] | None = None,
+    ) -> None:
         self.match = match
-        self._make_alert = make_alert
+        self._make_alert, self._make_topology = make_alert, make_topology
         self._alert = make_alert()
         self._revisions = Revisions()
         self.edits = ""
@@ -260,7 +267,7 @@ class Reducer:
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
         if state.edits:
-            self._alert, self.edits = self._make_alert(state.edits), state.edits
+            self._alert = self._edited(state.edits)
         self._alert.restore(state.alert)
         self._revisions = Revisions(state.revisions)
         self.processed_until, self.is_ended = state.judged_until, state.is_ended
@@ -275,10 +282,8 @@ class Reducer:
         if isinstance(event, Owed):
             return []
         if isinstance(event, RulesEdited):
-            engine = self._make_alert(event.text)
-            told = self._alert.pass_state_to(engine)
-            self._alert, self.edits = engine, event.text
-            return [*told]
+            before, self._alert = self._alert, self._edited(event.text)
+            return [*before.pass_state_to(self._alert)]
         if isinstance(event, Enrolment):
             self.match.enrol(event.person_id, event.embedding)
             return []
@@ -305,6 +310,14 @@ class Reducer:
         elif isinstance(event, EndOfStream):
             alerts += self._timed("alert", lambda: self._alert.flush(event.at))
         return [*found, *alerts]
+
+    def _edited(self, text: str) -> AlertEngine:
+        """Follow a file of edits, given its text, and return its alert engine; nothing changes if it is refused."""
+        engine = self._make_alert(text)
+        if self._make_topology is not None:
+            self.match.follow(self._make_topology(text))
+        self.edits = text
+        return engine
 
     def _timed(self, what: str, call: Callable[[], Any]) -> Any:
         began = time.perf_counter()

@@ -9,11 +9,13 @@ from typing import Any
 
 from pipeline.core import Tracklet
 from pipeline.core.errors import ProcessLostError
+from pipeline.core.plugin_contract import made
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.cameras.camera_host import Calls, CameraMaker, MakeStage, StageMaker
 from pipeline.runtime.cameras.membership import Membership
+from pipeline.runtime.cameras.packed import Packed
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import Cameras, Processes
@@ -67,14 +69,14 @@ class SiteAssembly:
         )
 
     def _maker(self, camera_id: str, plan: Plan) -> CameraMaker:
-        found = plan.detection(camera_id)
+        found, key = plan.detection(camera_id), f"site.cameras.{camera_id}"
         make = partial(
             make_camera,
-            make_track=plan.make_track,
+            make_track=Packed("tracker", plan.make_track),
             deliver=self.match.method("deliver"),
             limits=plan.camera,
-            make_source=plan.make_sources[camera_id],
-            make_monitor=plan.make_monitors.get(camera_id),
+            make_source=Packed(key, partial(made, key, plan.make_sources[camera_id])),
+            make_monitor=Packed(key, plan.make_monitors[camera_id]) if camera_id in plan.make_monitors else None,
             intake=plan.intakes[camera_id],
             input_hw=found.input_hw,
         )
@@ -120,6 +122,7 @@ def _match_actor(plan: Plan) -> Callable[[], MatchActor]:
         camera_ids=tuple(plan.make_sources),
         make_match=plan.make_match,
         make_alert=plan.make_alert,
+        make_topology=plan.make_topology,
         make_sinks=plan.make_sinks,
         ledger_path=plan.output_dir / "ledger.sqlite",
         window_s=plan.match.window_s,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.core.records.clock_offset import ClockOffset
+from pipeline.core.records.pair_evidence import PairEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class MatchReport:
         busy_s: Seconds of work: match, alert, publish.
         behind: Sinks that did not accept everything in time.
         clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
+        pairs: What people who went between two cameras show.
         dropped: Records that a remote sink did not get, by sink.
         why_dropped: Why its receiver does not take them, by sink; none where it was too slow or down.
         unclosed: Why sinks could not be closed, by sink; what they write at the end may be missing.
@@ -40,6 +42,7 @@ class MatchReport:
     behind: Sequence[str] = ()
     num_passed_over: int = 0
     clock_offsets: tuple[ClockOffset, ...] = ()
+    pairs: tuple[PairEvidence, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     unclosed: Mapping[str, str] = field(default_factory=dict)
     why_dropped: Mapping[str, str] = field(default_factory=dict)

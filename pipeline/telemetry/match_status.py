@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pipeline.core.records.clock_offset import ClockOffset
+from pipeline.core.records.pair_evidence import PairEvidence
 from pipeline.core.records.sink_report import SinkReport
 
 NUM_FRESH = 1000
@@ -34,6 +35,7 @@ class MatchStatus:
             people: four numbers; empty before they are known.
         projection_version: Version of what the matcher learned of the cameras, as it reads embeddings; 0: as they are.
         clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
+        pairs: What people who went between two cameras show.
         sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
         is_silent: Its process does not answer; the other values are those of its last answer.
@@ -54,6 +56,7 @@ class MatchStatus:
     calibration_model: tuple[float, ...] = ()
     projection_version: int = 0
     clock_offsets: tuple[ClockOffset, ...] = ()
+    pairs: tuple[PairEvidence, ...] = ()
     sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""
     is_silent: bool = False

@@ -61,6 +61,7 @@ def make_summary(
         "sinks_behind": list(report.behind),
         "disk": {name: value for name, value in asdict(disk).items() if name.endswith("deleted")},
         "clock_offsets": [asdict(offset) for offset in report.clock_offsets],
+        "pairs": [asdict(pair) for pair in report.pairs],
         "wall_s": round(wall_s, 3),
         "frames_per_s": round(processed / wall_s, 2) if wall_s > 0 else None,
         "latency_s": _percentiles(report.latencies_s),

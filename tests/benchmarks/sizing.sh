@@ -18,8 +18,15 @@ done
 
 echo "== the same with a process for each camera, and with free batches"
 passerby bench cameras bench.cameras=8 bench.runtimes=ray runtime.cameras_per_process=1 "site.cameras={a: $clip}" $public
-passerby bench cameras bench.cameras=8 bench.runtimes=inline "site.cameras={a: $clip}"
-passerby bench cameras bench.cameras=8 bench.runtimes=inline reproducible=false "site.cameras={a: $clip}"
+for _ in 1 2 3; do
+    for reproducible in true false; do
+        passerby bench cameras bench.cameras=8 bench.runtimes=inline "reproducible=$reproducible" \
+            "site.cameras={a: $clip}" detector=passerby  # YOLOX-nano's file takes one picture a call
+    done
+done
+
+echo "== which stage takes the processor time"
+passerby bench profile bench.cameras=8 "site.cameras={a: $clip}" $public
 
 echo "== the pipeline against its bare networks"
 for _ in 1 2 3; do

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running import interrupt, run, start
+from running import ROOT, interrupt, run, start
 
 from pipeline.cli.status import main as status
 
@@ -102,6 +102,25 @@ def test_a_job_that_was_stopped_goes_on_with_both_sites_and_one_that_is_new(
     finished = run([*first, *of_job(words), "resume=true"])
     assert finished.code == 0, finished.err
     assert {site: result(both / site) for site in words} == expected
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_a_camera_that_cannot_be_built_in_its_process_ends_its_own_site(
+    clip: Path, common: list[str], tmp_path: Path
+) -> None:
+    words = words_of(clip)
+    broken = ["source.file._target_=driver_source.DriverSource", "allow_plugins=[driver_source]", *words["west"]]
+    both = tmp_path / "both"
+    finished = run(
+        ["runtime=ray", *common, *of_job({**words, "west": broken}), f"output_dir={both}"],
+        timeout_s=400,
+        PYTHONPATH=str(ROOT / "tests/support"),
+    )
+    assert finished.code == 1
+    (error,) = finished.errors
+    assert error.startswith("error: site west: site.cameras.door (driver_source.DriverSource): __init__ raised Runtime")
+    assert result(both / "east") == alone([*common, *words["east"]], tmp_path / "alone")
 
 
 @pytest.mark.ray

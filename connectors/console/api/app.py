@@ -30,7 +30,9 @@ from connectors.console.app_state import AppState
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
 from connectors.console.site_editing.camera_routes import CameraRoutes
+from connectors.console.site_editing.cameras import SiteCameras
 from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
+from connectors.console.site_editing.learned_routes import LearnedRoutes
 from connectors.console.walks.routes import WalkRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
@@ -46,6 +48,8 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         feed_key: Key that a camera must present.
     """
     live = LiveRoutes(state, feed_key)
+    cameras = SiteCameras(state.settings.output_dir, state.rules, state.check_camera)
+    rules = RuleRoutes(state, cameras)
     is_tls = state.settings.certificate is not None
     oidc = None if state.provider is None else OidcRoutes(state.provider, state.accounts, state.sessions, state.notes)
 
@@ -89,8 +93,9 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         ReviewRoutes(state),
         HealthRoutes(state),
         PrivacyRoutes(state),
-        RuleRoutes(state),
-        CameraRoutes(state),
+        rules,
+        LearnedRoutes(state, rules),
+        CameraRoutes(state, cameras),
         FloorPlanRoutes(state),
         WatchlistRoutes(state),
         WalkRoutes(state.ledger_view, state.site_file, state.notes),

@@ -7,14 +7,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
+import yaml
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pydantic import Field
 
 from connectors.console.api.permissions import Administrator, check_sees_all
 from connectors.console.app_state import AppState
-from connectors.console.site_editing.cameras import cameras_of, with_cameras
+from connectors.console.site_editing.cameras import SiteCameras, cameras_of, with_cameras
 from connectors.console.site_editing.checks import RuleTools
 from connectors.console.site_editing.ground_points import ground_plane
+from connectors.console.site_editing.learned import offsets_of
 from connectors.console.site_editing.still import still
 from connectors.console.store.accounts import User
 from pipeline.core.errors import ConfigError, DataError, ReidError
@@ -68,10 +70,12 @@ class RuleRoutes:
 
     Args:
         state: State of the page.
+        cameras: Of the run; live ones are read anew where their offsets change.
     """
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, cameras: SiteCameras) -> None:
         self._state = state
+        self._cameras = cameras
         self._tools = RuleTools(state.settings.output_dir)
 
     def router(self) -> APIRouter:
@@ -118,7 +122,7 @@ class RuleRoutes:
     def save(self, user: Administrator, new: NewVersion) -> dict[str, Any]:
         """Save edits as a new version; 409 if somebody else saved one meanwhile."""
         check_sees_all(user, OF_ALL)
-        return self._saved(user, self._edited(new.rules)["text"], new.reason, new.base)
+        return self.saved(user, self._edited(new.rules)["text"], new.reason, new.base)
 
     def restore(
         self, user: Administrator, number: Number, base: Annotated[int, Query(ge=0, le=2**62)]
@@ -126,7 +130,7 @@ class RuleRoutes:
         """Save an earlier version as the newest; the cameras stay as they are."""
         check_sees_all(user, OF_ALL)
         text = with_cameras(self._version(number), cameras_of(self._state.rules().text()))
-        return self._saved(user, text, f"version {number} again", base)
+        return self.saved(user, text, f"version {number} again", base)
 
     def version(self, user: Administrator, number: Number) -> dict[str, Any]:
         """A version, and its difference from the one before."""
@@ -171,7 +175,8 @@ class RuleRoutes:
         self._state.notes.audit_look(user.name, "a picture of camera", camera)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
-    def _saved(self, user: User, text: str, reason: str, base: int) -> dict[str, Any]:
+    def saved(self, user: User, text: str, reason: str, base: int) -> dict[str, Any]:
+        """Save edits as a new version; live cameras whose offset changes are read anew, and ``cameras`` says so."""
         checked, store = self._checked(text), self._state.rules()
         try:
             before = self._checked(store.text())["text"]
@@ -179,7 +184,19 @@ class RuleRoutes:
         except DataError as error:
             raise HTTPException(409, str(error)) from error
         self._state.notes.audit(user.name, "rules saved", f"version {number}{': ' if reason else ''}{reason}")
-        return {"number": number, "text": checked["text"], "state": self._state_of(checked["text"])}
+        before_s, now_s = offsets_of(before), offsets_of(checked["text"])
+        changed = [each for each in before_s.keys() | now_s.keys() if before_s.get(each) != now_s.get(each)]
+        return {
+            "number": number,
+            "text": checked["text"],
+            "state": self._state_of(checked["text"]),
+            "cameras": self._cameras.read_anew(sorted(changed), by=user.name, reason=reason) if changed else {},
+        }
+
+    def whole(self) -> dict[str, Any]:
+        """Return the edits that hold now, as values, whole."""
+        found: dict[str, Any] = self._checked(self._state.rules().text())
+        return dict(yaml.safe_load(found["text"]))
 
     def _edited(self, text: str) -> dict[str, Any]:
         """Return edits that somebody made, checked; 422 if they cannot be used, or change a camera."""
@@ -195,7 +212,7 @@ class RuleRoutes:
             raise HTTPException(404, str(error)) from error
         except ConfigError as error:
             raise HTTPException(422, str(error)) from error
-        return {**found, "edits": _finite(found["edits"]), "templates": _finite(found["templates"])}
+        return {**found, "edits": finite(found["edits"]), "templates": finite(found["templates"])}
 
     def _version(self, number: int) -> str:
         for version in self._state.rules().versions():
@@ -210,21 +227,21 @@ class RuleRoutes:
         if not self._state.is_live:
             return {"name": "next_start", "reason": ""}
         digest = hashlib.sha256(text.encode()).hexdigest()
-        told = [each for each in self._state.ledger_view.audit() if each.by == "configuration"]
-        newest = next((each for each in reversed(told) if each.action in ("rules applied", "rules refused")), None)
-        if newest is not None and newest.action == "rules applied" and newest.subject == digest:
-            return {"name": "applied", "reason": ""}
-        if newest is not None and newest.action == "rules refused":
-            return {"name": "refused", "reason": newest.subject}
-        return {"name": "waiting", "reason": ""}
+        told = {each.action.split()[0]: each for each in self._state.ledger_view.audit() if each.by == "configuration"}
+        rules, masks = told.get("rules"), told.get("masks")
+        for each in (rules, masks):  # the newest of each kind: the matcher follows rules, cameras follow masks
+            if each is not None and each.action.endswith(" refused"):
+                return {"name": "refused", "reason": each.subject}
+        is_applied = rules is not None and rules.subject == digest
+        return {"name": "applied" if is_applied else "waiting", "reason": ""}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return values with ``UNLIMITED`` for infinite numbers, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return UNLIMITED if value == math.inf else value
 
 

@@ -55,11 +55,12 @@ class CameraRoutes:
 
     Args:
         state: State of the page.
+        cameras: Of the run.
     """
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, cameras: SiteCameras) -> None:
         self._state = state
-        self._cameras = SiteCameras(state.settings.output_dir, state.rules, state.check_camera)
+        self._cameras = cameras
 
     def router(self) -> APIRouter:
         """Return the routes."""

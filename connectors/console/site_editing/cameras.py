@@ -5,7 +5,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,33 @@ class SiteCameras:
             if submitted.state == "done" and event_at is None:
                 self._keep(camera_id, None, by, f"camera {camera_id} removed")
         return _outcome(submitted)
+
+    def read_anew(self, camera_ids: Iterable[str], *, by: str, reason: str) -> dict[str, str]:
+        """Let the run open live cameras again, so that they follow the file of edits: their tracks begin anew.
+
+        Returns:
+            By camera: ``applied``; ``next_start`` for one that the run does not read now, and for a recording, whose
+            result rests on its times; else what is wrong, in words.
+        """
+        outcomes = {}
+        rows = {row["camera"]: row for row in self.rows()}
+        with self._changing:
+            for camera_id in camera_ids:
+                row = rows.get(camera_id)
+                is_read = row is not None and not (row["is_recording"] or row["is_removed"])
+                outcomes[camera_id] = "next_start"
+                if is_read and is_being_written(self._output_dir / "ledger.sqlite"):
+                    outcomes[camera_id] = self._read_anew(camera_id, by, reason)
+        return outcomes
+
+    def _read_anew(self, camera_id: str, by: str, reason: str) -> str:
+        try:
+            submitted = self._done(CameraCommandKind.REMOVE, camera_id, by=by, reason=reason)
+            if submitted.state == "done":
+                submitted = self._done(CameraCommandKind.ADD, camera_id, by=by, reason=reason, force=True)
+        except ConfigError as error:
+            return str(error)
+        return "applied" if submitted.state == "done" else "next_start"
 
     def _added(self, form: CameraForm, *, by: str, reason: str, event_at: float | None, force: bool) -> dict[str, str]:
         password_file = self._password_file(form, self._rules().path.parent / FOLDER)

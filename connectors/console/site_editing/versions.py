@@ -1,11 +1,13 @@
 """The edits of a site's zones, lines and rules: the file that the run reads, and every version of it."""
 
+import json
 import os
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from connectors.private_database import Database
 from pipeline.core.errors import ConnectorError, DataError
@@ -13,6 +15,9 @@ from pipeline.core.errors import ConnectorError, DataError
 TABLES = """
 CREATE TABLE IF NOT EXISTS versions (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS rejected (
+    key TEXT PRIMARY KEY, num_people INTEGER NOT NULL, value TEXT NOT NULL, by TEXT NOT NULL, at REAL NOT NULL
 );
 """
 
@@ -42,8 +47,17 @@ class Version:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A proposal that somebody does not want; see ``pipeline.association.proposals.Proposal``."""
+
+    key: str
+    num_people: int
+    value: Any
+
+
 class RuleStore:
-    """The file of edits, and beside it a private file with its history.
+    """The file of edits, and beside it a private file with its history and with the proposals that were rejected.
 
     A save that was cut off, by ``kill -9`` for instance, is finished if the history has it, and otherwise was none.
 
@@ -112,6 +126,16 @@ class RuleStore:
                 raise ConnectorError(f"{self.path}: cannot be written: {error}; check permissions") from error
             self._database.change("DELETE FROM versions WHERE number <= ?", self.newest() - MAX_VERSIONS)
             return self.newest()
+
+    def rejected(self) -> list[Rejected]:
+        """Return the proposals that were rejected."""
+        rows = self._database.rows("SELECT key, num_people, value FROM rejected")
+        return [Rejected(key, num_people, json.loads(value)) for key, num_people, value in rows]
+
+    def reject(self, key: str, num_people: int, value: Any, *, by: str) -> None:
+        """Keep that a proposal was rejected, with what it rested on; one of before is replaced."""
+        row = (key, num_people, json.dumps(value), by, time.time())
+        self._database.change("INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)", *row)
 
     def _write(self, text: str) -> None:
         """Write what is to replace the file; a reader never sees half of it."""

@@ -1,4 +1,4 @@
-"""How far the clocks of cameras are apart, estimated from people whom several cameras saw.
+"""What people whom several cameras saw show of the site: how far clocks are apart, and what pairs of cameras have seen.
 
 Two cameras that see the same ground: for each two tracks, the shift of time that lays one ground trajectory on the
 other. Those of one person agree, whatever number they have: a wrong clock breaks links first. Those of two people
@@ -22,9 +22,11 @@ from math import hypot, sqrt
 import numpy as np
 
 from pipeline.association.geometry.ground_plane import Ground, GroundTrajectory
+from pipeline.association.geometry.pairs_of_cameras import MAX_GAP_S, Seen, pair_evidence
 from pipeline.association.geometry.topology import Topology, camera_pair
 from pipeline.core import Correction, CorrectionKind, Sighting, TrackId
 from pipeline.core.records.clock_offset import ClockOffset
+from pipeline.core.records.pair_evidence import PairEvidence
 
 MAX_OFFSET_S = 10.0
 """Seconds up to which the clocks of cameras on one ground are compared. More takes longer, and finds chance."""
@@ -36,8 +38,6 @@ MIN_WALKED_M = 1.5
 """Metres that a person must have walked in that time: who stands shows no shift."""
 MAX_APART_M = 1.0
 """Metres between two shifted trajectories, in the mean, up to which they are those of one person."""
-MAX_GAP_S = 120.0
-"""Seconds of a transit that counts. More take in people who stood between the cameras."""
 AGREE_S = 1.0
 """Seconds within which shifts agree: trajectories of a real ground plane are off by decimetres. More take in chance."""
 MIN_AGREEING = 0.4
@@ -93,16 +93,20 @@ class ClockOffsets:
     Args:
         topology: Which cameras may see the same ground, and stated transit times.
         ground: How their pictures map to it.
+
+    Attributes:
+        topology: As given; may be replaced.
     """
 
     def __init__(self, topology: Topology, ground: Ground) -> None:
-        self._topology = topology
+        self.topology = topology
         self._ground = ground
         self._visits: dict[TrackId, _Visit] = {}
         self._order: deque[TrackId] = deque()
         self._shifts: dict[tuple[str, str], deque[float]] = {}
         self._now = self._renewed_at = float("-inf")
         self._found: tuple[ClockOffset, ...] = ()
+        self._pairs: tuple[PairEvidence, ...] = ()
 
     def take(self, records: Iterable[Sighting | Correction]) -> None:
         """Learn what the matcher decided."""
@@ -124,17 +128,36 @@ class ClockOffsets:
                     del self._visits[track_id]
                     self._order.remove(track_id)
 
+    def forget(self, camera_id: str) -> None:
+        """Forget the tracks of a camera: its times are corrected otherwise from now on."""
+        for track_id in [track_id for track_id in self._order if track_id.camera_id == camera_id]:
+            del self._visits[track_id]
+            self._order.remove(track_id)
+        self._shifts = {pair: shifts for pair, shifts in self._shifts.items() if camera_id not in pair}
+        self._renewed_at = float("-inf")
+
     def estimates(self, *, is_last: bool = False) -> tuple[ClockOffset, ...]:
         """Return the offsets that are known, by name of the camera.
 
         Args:
             is_last: The run has ended: look at everything once more.
         """
+        self._renew(is_last=is_last)
+        return self._found
+
+    def pairs(self, *, is_last: bool = False) -> tuple[PairEvidence, ...]:
+        """Return what is known of each two cameras between which somebody went; ``is_last`` as in ``estimates``."""
+        self._renew(is_last=is_last)
+        return self._pairs
+
+    def _renew(self, *, is_last: bool) -> None:
         if is_last or self._now - self._renewed_at >= RENEW_EVERY_S:
             self._renewed_at = self._now
             known = {**self._by_transits(), **self._by_ground()}
             self._found = tuple(_solved(known))
-        return self._found
+            visits = self._visits.values()
+            seen = (Seen(each.person_id, each.camera_id, each.first_at, each.last_at) for each in visits)
+            self._pairs = pair_evidence(seen, self.topology.learned.times)
 
     def _see(self, sighting: Sighting) -> None:
         self._now = max(self._now, sighting.last.captured_at)
@@ -162,7 +185,7 @@ class ClockOffsets:
             other = self._visits[track_id]
             if num_compared == MAX_COMPARED or other.last_at < ended.first_at - MAX_LENGTH_S:
                 return
-            may_coincide = other.has_ended and self._topology.may_coincide(ended.camera_id, other.camera_id)
+            may_coincide = other.has_ended and self.topology.may_coincide(ended.camera_id, other.camera_id)
             if not may_coincide or not _are_near(ended, other):
                 continue
             num_compared += 1
@@ -199,7 +222,7 @@ class ClockOffsets:
         if min(len(pair.there), len(pair.back)) >= MIN_PEOPLE:
             error_s = hypot(there[1], back[1]) / 2
             return (there[0] - back[0]) / 2, error_s, len(pair.there) + len(pair.back)
-        stated = self._topology.transit_times.get(cameras)
+        stated = self.topology.transit_times.get(cameras)
         if stated is None or stated.typical_s is None:
             return None
         if len(pair.there) >= MIN_PEOPLE:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import log
+from math import inf, log
 
 from pipeline.association.geometry.transit_times import TransitTime, TransitTimes
 
@@ -27,7 +27,7 @@ class TransitBounds:
 
     Attributes:
         min_s: Seconds; nobody is faster.
-        max_s: Seconds; nobody is slower.
+        max_s: Seconds; nobody is slower. Infinite: somebody may be.
         typical_s: Seconds; counts until the transit time is learned. None if it was not stated.
     """
 
@@ -44,20 +44,23 @@ class Topology:
         transit_times: Stated bounds, by ``camera_pair``.
         overlaps: The ``camera_pair`` of cameras that may see one person at the same time. None if it is not stated:
             then any two cameras may.
+        no_overlap: The ``camera_pair`` of cameras that never see one person at the same time.
         no_transit: Pairs of camera ids (from, to) between which no direct transit is possible.
         learned: Transit times seen so far. They change probabilities; the stated bounds still rule transits out.
     """
 
     transit_times: Mapping[tuple[str, str], TransitBounds] = field(default_factory=dict)
     overlaps: frozenset[tuple[str, str]] | None = None
+    no_overlap: frozenset[tuple[str, str]] = frozenset()
     no_transit: frozenset[tuple[str, str]] = frozenset()
     learned: TransitTimes = field(default_factory=TransitTimes)
 
     def may_coincide(self, first_camera: str, second_camera: str) -> bool:
         """Tell whether two cameras can see one person at the same time."""
-        if first_camera == second_camera:
+        pair = camera_pair(first_camera, second_camera)
+        if first_camera == second_camera or pair in self.no_overlap:
             return False
-        return self.overlaps is None or camera_pair(first_camera, second_camera) in self.overlaps
+        return self.overlaps is None or pair in self.overlaps
 
     def can_transit(self, from_camera: str, to_camera: str, gap_s: float) -> bool:
         """Tell whether the stated bounds allow a transit from one camera to another in ``gap_s`` seconds."""
@@ -77,7 +80,7 @@ class Topology:
         if transit is not None:
             llr = log(CHANCE_TRANSIT_S) + transit.log_density(gap_s)
             return min(MAX_LLR, max(MIN_LLR, llr))
-        if known is not None:
+        if known is not None and known.max_s < inf:
             return max(0.0, log(CHANCE_TRANSIT_S / max(known.max_s - known.min_s, TYPICAL_TRANSIT_S)))
         return max(MIN_LLR, log(CHANCE_TRANSIT_S / TYPICAL_TRANSIT_S) - gap_s / TYPICAL_TRANSIT_S)
 

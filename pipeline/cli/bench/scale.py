@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from pipeline.cli.bench.cameras import NUMBERS, RUNTIMES, Cost, measure_apart, read_numbers, read_option
+from pipeline.cli.bench.cameras import NUMBERS, RUNTIMES, read_numbers, read_option, whole_number
+from pipeline.cli.bench.measured_run import Cost, measure_apart
 from pipeline.cli.printing import print_table
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
@@ -41,8 +42,8 @@ def model_scale(words: Sequence[str]) -> None:
     overrides = [word for word in words if not word.startswith((NUMBERS, RUNTIMES, FPS, CORES, PEOPLE))]
     overrides.append(f"runtime={read_option(words, RUNTIMES, 'ray')}")
     fps = _positive(words, FPS, "10")
-    cores = round(_positive(words, CORES, str(os.cpu_count())))
-    people = round(_positive(words, PEOPLE, "1000"))
+    cores = whole_number(CORES, read_option(words, CORES, str(os.cpu_count())))
+    people = whole_number(PEOPLE, read_option(words, PEOPLE, "1000"))
     measured = [(number, measure_apart(overrides, number)) for number in read_numbers(words)]
     runs = [
         MeasuredRun(number, cost.frames, cost.own.cpu_s + cost.ray.cpu_s, cost.own.pss_mb, cost.sightings)

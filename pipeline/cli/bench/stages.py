@@ -7,65 +7,35 @@ with that of another machine.
     passerby bench site=pets_halves                        floor, inline, Ray, and cameras
     passerby bench site=pets_halves bench.passes=10        inline ten times, with the memory after each pass
     passerby bench cameras bench.cameras=1,2,4             what a camera costs; see ``pipeline.cli.bench.cameras``
+    passerby bench profile                                 which stage takes it; see ``pipeline.cli.bench.profile``
     passerby bench scale                                   what 1 to 10,000 need; see ``pipeline.cli.bench.scale``
 """
 
-import asyncio
 import os
 import resource
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from pipeline.cli.bench.cameras import compare_cameras
+from pipeline.cli.bench.cameras import compare_cameras, read_option, whole_number
+from pipeline.cli.bench.measured_run import check_gave_frames, measure, plan_of_recordings
+from pipeline.cli.bench.profile import print_profile
 from pipeline.cli.bench.scale import model_scale
+from pipeline.cli.printing import print_table
 from pipeline.config.composition import load_config
-from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet
 from pipeline.core.command_line import run_command
-from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.camera_detectors import CameraDetectors
-from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.plan import Plan
-from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.batch_status import BatchStatus
-from pipeline.telemetry.camera_status import CameraStatus
-from pipeline.telemetry.match_status import MatchStatus
 
 PASSES = "bench.passes="
 """The option of this command alone; all others are overrides of the configuration."""
 
 CAMERA_FPS = 10.0
 """Frames a second of the cameras that are counted; trackers need 5 to 10 (docs/cameras.md). Larger values fit fewer."""
-
-DRAIN_S = 60.0
-"""Seconds for the sinks after the last frame; the run is no measurement if they need longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """The speed of one run.
-
-    Attributes:
-        frames_per_s: Of all cameras together.
-        start_s: Seconds until the pipeline was ready for its first frame.
-        work_s: Seconds of work by stage.
-        processor_s: Seconds of processor time of this process, all threads together; Ray's processes are not in it.
-        digest: sha256 of the result.
-        batches: By stage.
-    """
-
-    frames_per_s: float
-    start_s: float
-    work_s: Mapping[str, float]
-    processor_s: float
-    digest: str
-    batches: Mapping[str, BatchStatus]
 
 
 def main() -> None:
@@ -75,42 +45,38 @@ def main() -> None:
 
 def benchmark(words: list[str]) -> None:
     """Print the table for the configuration that the command line makes."""
-    if words[:1] == ["cameras"]:
-        compare_cameras(words[1:])
-        return
-    if words[:1] == ["scale"]:
-        model_scale(words[1:])
+    others = {"cameras": compare_cameras, "profile": print_profile, "scale": model_scale}
+    if words and words[0] in others:
+        others[words[0]](words[1:])
         return
     overrides = [word for word in words if not word.startswith(PASSES)]
-    passes = next((int(word[len(PASSES) :]) for word in words if word.startswith(PASSES)), 0)
-    if passes:
-        watch_memory(overrides, passes)
+    if passes := read_option(words, PASSES, ""):
+        watch_memory(overrides, whole_number(PASSES, passes))
     else:
         compare(overrides)
 
 
 def compare(overrides: Sequence[str]) -> None:
     """Measure the floor, the pipeline inline and the pipeline on Ray, and print a table."""
-    plan = make_plan(load_config([*overrides, "runtime=inline"]))
+    plan = plan_of_recordings(load_config([*overrides, "runtime=inline"]))
     tracklets = _tracklets(plan)
     floor, floor_work = _measure_floor(plan, tracklets)
-    console = Console(markup=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("", "frames/s", "of the floor", "start", "where the time goes, ms a frame"):
         table.add_column(heading, justify="left" if heading in ("", "where the time goes, ms a frame") else "right")
     table.add_row("floor: bare plug-ins", f"{floor:.1f}", "1.00", "", _shares(floor_work))
     for runtime in ("inline", "ray"):
-        speed, num_frames = _measure([*overrides, f"runtime={runtime}"])
-        work = {name: 1000 * seconds / num_frames for name, seconds in speed.work_s.items()}
-        ratio = f"{speed.frames_per_s / floor:.2f}"
-        table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
-        console.print(f"{runtime}: result {speed.digest[:16]}")
-        for stage, batch in speed.batches.items():
+        cost = measure([*overrides, f"runtime={runtime}"])
+        work = {name: 1000 * seconds / cost.frames for name, seconds in cost.work_s.items()}
+        ratio = f"{cost.frames_per_s / floor:.2f}"
+        table.add_row(runtime, f"{cost.frames_per_s:.1f}", ratio, f"{cost.start_s:.1f} s", _shares(work))
+        print(f"{runtime}: result {cost.digest[:16]}")
+        for stage, batch in cost.batches.items():
             if batch.mean_call is not None:
-                console.print(f"{runtime}: {stage}: {batch.mean_call:.1f} in a call of the network ({_sizes(batch)})")
+                print(f"{runtime}: {stage}: {batch.mean_call:.1f} in a call of the network ({_sizes(batch)})")
         if runtime == "inline":
-            console.print(sizing(1000 * speed.processor_s / num_frames, len(os.sched_getaffinity(0))))
-    console.print(table)
+            print(sizing(cost.cpu_ms, len(os.sched_getaffinity(0))))
+    print_table(table)
 
 
 def sizing(processor_ms: float, num_cores: int) -> str:
@@ -130,8 +96,8 @@ def sizing(processor_ms: float, num_cores: int) -> str:
 def watch_memory(overrides: Sequence[str], passes: int) -> None:
     """Run the pipeline so many times in this process, and print the resident memory after each pass."""
     for number in range(1, passes + 1):
-        speed, _ = _measure([*overrides, "runtime=inline"])
-        print(f"pass {number}: {speed.frames_per_s:.1f} frames/s, resident {_resident_mb():.0f} MB", flush=True)
+        cost = measure([*overrides, "runtime=inline"])
+        print(f"pass {number}: {cost.frames_per_s:.1f} frames/s, resident {_resident_mb():.0f} MB", flush=True)
 
 
 def _tracklets(plan: Plan) -> list[Tracklet]:
@@ -152,8 +118,8 @@ def _measure_floor(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, di
     detectors, embed = CameraDetectors(plan), plan.make_embed()
     work = {"decode": 0.0, "detect": 0.0, "embed": 0.0}
     num_frames = 0
-    for make_source in plan.make_sources.values():
-        source = make_source()
+    for camera_id, make_source in plan.make_sources.items():
+        source, num_before = make_source(), num_frames
         at = time.perf_counter()
         for frame in source.frames():
             prepared = detectors.prepare(frame)
@@ -165,6 +131,7 @@ def _measure_floor(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, di
             at = done_at
             num_frames += 1
         source.close()
+        check_gave_frames(camera_id, num_frames - num_before)
     began = time.perf_counter()
     for tracklet in tracklets:
         embed.process([tracklet])
@@ -172,44 +139,9 @@ def _measure_floor(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, di
     return num_frames / sum(work.values()), {name: 1000 * seconds / num_frames for name, seconds in work.items()}
 
 
-def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        plan = make_plan(load_config([*overrides, f"output_dir={folder}"]))
-
-        async def measured() -> tuple[Speed, int]:
-            if plan.processes.kind == "ray":
-                join_cluster()
-            pipeline = await start_pipeline(plan)
-            ready_at, ready_processor_s = time.perf_counter(), time.process_time()
-            cameras, report = await supervise(
-                pipeline, stop=asyncio.Event(), drain_s=DRAIN_S, watch=_ignore, watch_every_s=0.5
-            )
-            wall_s, processor_s = time.perf_counter() - ready_at, time.process_time() - ready_processor_s
-            assert report is not None
-            num_frames = sum(status.frames_processed for status in cameras.values())
-            work = {
-                "decode": sum(status.decode_s for status in cameras.values()),
-                "track": sum(status.track_s for status in cameras.values()),
-                **report.busy_s,
-            }
-            batches = {name: sum([await ask() for ask in asks], BatchStatus()) for name, asks in pipeline.busy.items()}
-            speed = Speed(num_frames / wall_s, ready_at - began, work, processor_s, report.digest, batches)
-            return speed, num_frames
-
-        try:
-            return asyncio.run(measured())
-        finally:
-            leave_cluster()
-
-
 def _sizes(batch: BatchStatus) -> str:
     """Return how many calls there were of each size, the histogram."""
     return ", ".join(f"{count} × {size}" for size, count in batch.calls.items())
-
-
-def _ignore(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
-    return
 
 
 def _shares(work_ms: Mapping[str, float]) -> str:

@@ -14,7 +14,9 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.core.errors import ConfigError
 from pipeline.runtime.assembly import start_sites
 from pipeline.runtime.cluster import join_cluster
-from pipeline.telemetry.sites import write_sites
+from pipeline.telemetry.metrics import RayMetrics
+from pipeline.telemetry.metrics_server import Metrics, serve_metrics
+from pipeline.telemetry.sites import sites_of, write_sites
 
 DONE = 0
 
@@ -42,8 +44,9 @@ class Job:
         """Check each site; ``words`` are those of the command line.
 
         Raises:
-            ConfigError: If there is no job to continue.
+            ConfigError: If there is no job to continue, or the folder is that of a job of another kind.
         """
+        self._check_folder()
         if self._folder is not None and self._sites[0].config.resume and not self._folder.is_dir():
             raise ConfigError(
                 f"resume: expected the folder of an earlier job, got nothing at {self._folder}; correct it"
@@ -51,14 +54,34 @@ class Job:
         for site in self._sites:
             site.check(words)
 
+    def _check_folder(self) -> None:
+        """Raise ``ConfigError`` if one site would run in the folder of several, or several in that of one."""
+        folder = self._folder or Path(self._sites[0].config.output_dir).absolute()
+        if self._folder is None and (sites := sites_of(folder)):
+            raise ConfigError(
+                f"output_dir: expected a folder for one site, got {folder}, which has the sites {', '.join(sites)}; "
+                "choose another, or name them in sites=…"
+            )
+        if self._folder is not None and (folder / "ledger.sqlite").exists():
+            raise ConfigError(
+                f"output_dir: expected a folder for several sites, got {folder}, which has the ledger of one; choose "
+                "another, or leave sites out"
+            )
+
     async def run(self) -> None:
         """Run the sites that can be run, until each has ended or a signal stops them all.
 
         Raises:
+            ConfigError: If the port of the metrics is taken.
             ConnectorError: If there is no cluster.
         """
         if not self._going():
             return
+        wanted = self._sites[0].config.metrics
+        with serve_metrics(wanted.host, wanted.port) as metrics:
+            await self._run_all(metrics)
+
+    async def _run_all(self, metrics: list[Metrics]) -> None:
         stop = stop_on_signals()
         if self._is_ray:
             join_cluster()
@@ -66,7 +89,9 @@ class Job:
             print("stopped before the first frame")
             return
         self._write()
-        with JobView([site.name for site in self._going()], has_metrics=self._is_ray) as view:
+        if self._is_ray:
+            metrics.append(RayMetrics())
+        with JobView([site.name for site in self._going()], metrics) as view:
             await asyncio.gather(*(self._run(site, stop, view) for site in self._going()))
         only = self._sites[0]
         is_seen = not stop.is_set() and sys.stdin.isatty() and only.error is None

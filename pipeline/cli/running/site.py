@@ -20,7 +20,7 @@ from pipeline.cli.scoring.truth import true_tables
 from pipeline.config.cameras import with_changes
 from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import to_yaml
-from pipeline.config.edits_of_run import cameras_of_edits
+from pipeline.config.edits_of_run import as_run, cameras_of_edits
 from pipeline.config.kept_cameras import with_kept_cameras
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import check_outside
@@ -122,7 +122,7 @@ class SiteRun:
             self.pipeline = started
             (self._folder / "summary.json").unlink(missing_ok=True)  # of a run before; there is one again at the end
             try:
-                (self._folder / "config.yaml").write_text(to_yaml(self.config))
+                (self._folder / "config.yaml").write_text(to_yaml(as_run(self.config, self.plan)))
             except OSError as error:
                 raise _cannot_write(error) from error
             write_recordings(_of(self.config, self.plan), self.plan)

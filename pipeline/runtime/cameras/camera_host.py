@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.errors import ProcessLostError
+from pipeline.core.errors import ProcessLostError, ReidError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
+from pipeline.runtime.cameras.camera import Camera, UnbuiltCamera
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.plan import Share
@@ -73,10 +74,15 @@ class CameraHost:
         self._calls: dict[str, Callable[[Any], Awaitable[Any]]] = {}
         self._makers = dict(make_cameras)
         self._open([*stages.values(), *stages_of(make_cameras.values(), stages).values()])
-        self._cameras = {camera_id: self._built(maker) for camera_id, maker in make_cameras.items()}
+        self._cameras: dict[str, Camera] = {}
+        for camera_id, maker in make_cameras.items():
+            try:
+                self._cameras[camera_id] = self._built(maker)
+            except ReidError as error:
+                self._cameras[camera_id] = UnbuiltCamera(error)
 
     @property
-    def cameras(self) -> Mapping[str, CameraActor]:
+    def cameras(self) -> Mapping[str, Camera]:
         """The cameras, by name."""
         return self._cameras
 

@@ -20,7 +20,8 @@ class FrameQueue(Generic[Item]):
         items: May block; an exception in it is raised where the queue is read.
         newest_only: True: an item that is not read in time is dropped for the next, and counted. False: the thread
             waits while ``capacity`` items are unread.
-        capacity: Items that wait at most; ignored if ``newest_only``, where it is 1.
+        capacity: Items that wait at most; ignored if ``newest_only``, where it is 1. Of a full queue, half is yielded
+            before the thread reads on: it wakes up once for several items.
 
     Attributes:
         num_read: Items that were taken from the iterator; not one that came after ``close``.
@@ -74,8 +75,10 @@ class FrameQueue(Generic[Item]):
         with self._changed:
             if not self._waiting:
                 return None
-            self._changed.notify_all()
-            return self._waiting.popleft()
+            item = self._waiting.popleft()
+            if len(self._waiting) <= self._capacity // 2:
+                self._changed.notify_all()
+            return item
 
     def _read(self) -> None:
         try:
@@ -101,7 +104,9 @@ class FrameQueue(Generic[Item]):
                 return False
             self.num_read += 1
             self._waiting.append(item)
-        self._wake_reader()
+            is_first = len(self._waiting) == 1
+        if is_first:  # otherwise it takes this one, too, before it waits
+            self._wake_reader()
         return True
 
     def _wake_reader(self) -> None:

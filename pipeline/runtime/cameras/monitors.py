@@ -5,17 +5,18 @@ from typing import Any
 
 from pipeline.core import Frame, Monitor, Source, TrackId, Tracklet
 from pipeline.core.interfaces import PacketMonitor, PacketSource, PacketTap
+from pipeline.core.plugin_contract import made
 
 
 class Monitors:
     """Passes each call on to every monitor.
 
     Args:
-        makes: Build them, in the camera's process.
+        makes: Build them, in the camera's process, by key of the configuration.
     """
 
-    def __init__(self, makes: Sequence[Callable[[], Monitor]]) -> None:
-        self._monitors = [make() for make in makes]
+    def __init__(self, makes: Mapping[str, Callable[[], Monitor]]) -> None:
+        self._monitors = [made(key, make) for key, make in makes.items()]
 
     def show(self, frame: Frame, people: Mapping[TrackId, Any]) -> None:
         """Take a tracked frame."""
@@ -52,8 +53,14 @@ class _Taps:
         for tap in self._taps:
             tap.shown(seconds, captured_at)
 
+    def end(self) -> None:
+        for tap in self._taps:
+            tap.end()
 
-def show_packets(source: Source, monitor: Monitor | None) -> None:
-    """Let a monitor see the packets of a source, if it wants them and there are any."""
-    if isinstance(source, PacketSource) and isinstance(monitor, PacketMonitor):
-        source.tap = monitor.packet_tap()
+
+def show_packets(source: Source, monitor: Monitor | None) -> PacketTap | None:
+    """Let a monitor see the packets of a source, if it wants them and there are any; return what sees them."""
+    if not isinstance(source, PacketSource) or not isinstance(monitor, PacketMonitor):
+        return None
+    source.tap = monitor.packet_tap()
+    return source.tap

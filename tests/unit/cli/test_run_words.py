@@ -8,6 +8,7 @@ import yaml
 from rtsp_server import free_port
 
 from pipeline.cli.run import run, show
+from pipeline.telemetry.sites import write_sites
 
 
 @pytest.mark.slow
@@ -71,6 +72,26 @@ def test_what_is_absent_is_named_by_its_own_key(
         assert "fetch vtest.avi" in line
         assert str(tmp_path / "cache/pets09") in line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("also", [[], ["resume=true"]], ids=["anew", "continued"])
+@pytest.mark.parametrize(
+    ("words", "left", "said"),
+    [
+        (["site=demo"], "sites.json", "expected a folder for one site, got {}, which has the sites east, west"),
+        (["sites={east: demo}"], "ledger.sqlite", "expected a folder for several sites, got {}, which has the ledger"),
+    ],
+)
+def test_one_site_and_several_do_not_run_in_the_same_folder(
+    words: list[str], left: str, said: str, also: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sites(tmp_path, {"east": None, "west": None})
+    if left == "ledger.sqlite":
+        (tmp_path / "sites.json").rename(tmp_path / left)
+    assert run([*words, *also, f"output_dir={tmp_path}", "runtime=inline"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: output_dir: {said.format(tmp_path)}")
+    assert [path.name for path in tmp_path.iterdir()] == [left]
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pipeline.config.composition import load_config
+from pipeline.config.edits_of_run import with_edits
 from pipeline.config.plan import make_plan
 from pipeline.config.rule_edits import (
     edited,
@@ -17,7 +18,6 @@ from pipeline.config.rule_edits import (
     templates,
     to_text,
     whole_edits,
-    with_edits,
 )
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, WeightsError

@@ -76,11 +76,37 @@ def test_a_mistake_is_one_line_that_names_the_site_or_the_key(words: list[str], 
         (["sink=[mqtt]", "sink.mqtt.url=mqtt://broker"], "sink.mqtt.topic"),
         (["edits=/a/edits.yaml"], "edits"),
         (["sink=[jsonl]", "sink.jsonl.output_dir=/a/one"], "sink.jsonl.output_dir"),
+        (["sink=[alert_clips]", "alert_clips.output_dir=/a/one"], "alert_clips.output_dir"),
+        (["sink=[jsonl]", "+sink.mine={_target_: mine.Table, csv: /a/people.csv}"], "sink.mine.csv"),
+        (["sink=[jsonl]", "+sink.mine={_target_: mine.Table, file: people.csv}"], "sink.mine.file"),
+        (["sink=[jsonl]", "+sink.mine={_target_: mine.Table, store: {folder: people}}"], "sink.mine.store.folder"),
     ],
 )
 def test_two_sites_do_not_write_to_one_place(words: list[str], key: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{key}: .* for east and west; write '{key}=.*[./]\$\{{site_name\}}'"):
         load_sites(["sites={east: demo, west: demo}", *words])
+
+
+@pytest.mark.parametrize(
+    ("of_east", "said"),
+    [
+        ("sites.east.sink.jsonl.output_dir=/a/run/../run/west", r"sink\.jsonl\.output_dir: .* for west \(output_dir\)"),
+        (
+            "+sites.east.sink.mine={_target_: mine.Table, to: /a/table}",
+            r"sink\.other\.path: .* for east \(sink\.mine\.to\)",
+        ),
+    ],
+)
+def test_two_sites_do_not_write_to_one_place_under_other_names(of_east: str, said: str) -> None:
+    of_west = "+sites.west.sink.other={_target_: other.Table, path: /a/table}"
+    with pytest.raises(ConfigError, match=f"^{said}"):
+        load_sites(["sites={east: demo, west: demo}", "sink=[jsonl]", "output_dir=/a/run", of_east, of_west])
+
+
+def test_sites_may_share_what_they_only_read() -> None:
+    read = ["sink=[jsonl,console]", "sink.console.accounts=/a/users.sqlite", "sink.console.certificate=/a/host.pem"]
+    mine = "+sink.mine={_target_: mine.Table, template: /a/table.html, password_file: /a/password, url: postgres://a/b}"
+    assert list(load_sites(["sites={east: demo, west: demo}", *read, mine])) == ["east", "west"]
 
 
 def test_the_name_of_the_site_keeps_places_apart() -> None:

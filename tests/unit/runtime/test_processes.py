@@ -7,12 +7,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from factories import make_stamp
 
-from pipeline.core.errors import ProcessLostError, ShapeError
+from pipeline.core.errors import PluginError, ProcessLostError, ShapeError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
-from pipeline.runtime.cameras.camera_host import CameraMaker, StageMaker
+from pipeline.runtime.cameras.camera_host import CameraHost, CameraMaker, StageMaker
+from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.plan import ProcessLimits, Share
 from pipeline.runtime.processes import Cameras, InlineProcesses, RayProcesses, num_processes
+from pipeline.telemetry.camera_status import CameraStatus
 
 LIMITS = ProcessLimits(
     kind="ray",
@@ -271,6 +274,25 @@ def test_a_network_that_cannot_be_built_is_told_and_nothing_is_left_of_it(ray: F
     for beside in (True, False):
         assert asyncio.run(main(RayProcesses, beside=beside)) == ["detect"]
     assert ray.num_killed == 2
+
+
+def test_a_camera_that_cannot_be_built_in_a_new_process_is_given_up_and_the_others_go_on() -> None:
+    def broken(_: Any) -> Any:
+        raise PluginError("site.cameras.gate: no such device")
+
+    async def main() -> CameraStatus:
+        makers = {"gate": CameraMaker(broken), "east": CameraMaker(Camera)}  # type: ignore[arg-type]
+        stage = StageMaker("detect", Counter, Share(0.0, 0.0))  # type: ignore[arg-type]
+        host = CameraHost(make_cameras=makers, stages={"detect": stage}, max_items=1)
+        assert await host.camera("east", "status") == 2
+        with pytest.raises(PluginError):
+            await host.camera("gate", "ready")  # as a run that begins asks
+        before = Checkpoint(make_stamp("gate", 6), None, CameraStatus(frames_read=9, frames_processed=7))  # type: ignore[arg-type]
+        status: CameraStatus = await host.camera("gate", "run", before)
+        return status
+
+    status = asyncio.run(main())
+    assert (status.error, status.frames_processed, status.frames_dropped) == ("site.cameras.gate: no such device", 7, 2)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,23 @@ def test_a_site_that_cannot_start_is_named_and_the_others_go_on(tmp_path: Path) 
     assert cameras["door"].frames_processed == 80
 
 
+def test_a_camera_that_cannot_be_built_where_it_works_ends_its_own_site_alone(tmp_path: Path) -> None:
+    def no_source() -> Any:
+        raise OSError("no such device")
+
+    async def main() -> tuple[dict[str, RunningPipeline | ReidError], Result]:
+        sites = plans(tmp_path, Network(), {"east": MemorySink(), "west": MemorySink()})
+        sites["east"] = replace(sites["east"], make_sources={"door": no_source})
+        started = await start_sites(sites)
+        return started, await watch(running(started["west"]))
+
+    started, (cameras, report) = asyncio.run(main())
+    assert str(started["east"]).startswith("site.cameras.door (builtins.function): ")
+    assert "OSError: no such device" in str(started["east"])
+    assert report is not None
+    assert cameras["door"].frames_processed == 80
+
+
 def test_a_network_that_cannot_be_built_ends_all_sites_that_need_it(tmp_path: Path) -> None:
     def no_network() -> Any:
         raise ConfigError("detector: expected weights")

@@ -17,6 +17,7 @@ from people import make_match
 from connectors.sinks.memory import MemorySink
 from connectors.sources.memory import MemorySource
 from pipeline.alerts.engine import AlertEngine
+from pipeline.association.geometry.topology import Topology
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame, Sighting, Sink, Source, Tracklet
 from pipeline.core.errors import ConfigError, ProcessLostError, SinkBusyError
@@ -91,6 +92,7 @@ def make_plan(folder: Path, sources: Sequence[Source], sinks: Sequence[Sink] = (
         make_embed=lambda: FakeStage(embed),  # type: ignore[arg-type,return-value]
         make_match=make_match,
         make_alert=lambda: AlertEngine([], cooldown_s=0.0, max_open=100, max_parts=100),
+        make_topology=lambda text: Topology(),
         make_sinks={f"sink{number}": (lambda sink=sink: sink) for number, sink in enumerate(sinks)},
         make_monitors={},
         camera=LIMITS,

@@ -1,7 +1,7 @@
 """Transit times that are learned on site."""
 
 import json
-from math import exp
+from math import exp, inf
 from xml.etree import ElementTree
 
 import numpy as np
@@ -107,3 +107,10 @@ def test_memory_for_transit_times_is_bounded_however_many_cameras_there_are(monk
     assert transits.fitted("east", "west") is None
     assert len(transits.times) == 5
     assert transits.cache.keys() <= transits.times.keys()
+
+
+def test_bounds_without_an_upper_end_leave_the_usual_time_open() -> None:
+    stated = Topology({("east", "west"): TransitBounds(5.0, inf)})
+    assert stated.transit_llr("east", "west", 20.0) == Topology().transit_llr("east", "west", 20.0)
+    assert not stated.can_transit("east", "west", 4.0)
+    assert stated.can_transit("east", "west", 1e6)

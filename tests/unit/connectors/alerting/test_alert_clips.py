@@ -324,7 +324,7 @@ def test_who_is_in_no_clip_is_forgotten(tmp_path: Path) -> None:
 
 def test_a_monitor_that_is_no_clip_monitor_changes_nothing(tmp_path: Path, video: Path) -> None:
     source = VideoFileSource("east", str(video))
-    show_packets(source, Monitors([]))
+    show_packets(source, Monitors({}))
     assert source.tap is None
     assert len(list(source.frames())) == 200
 

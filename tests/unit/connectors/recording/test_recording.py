@@ -110,7 +110,7 @@ def test_alerts_and_the_recording_share_the_packets(tmp_path: Path, video: Path)
         "east", output_dir=str(tmp_path), ring_s=120.0, ring_mb=64.0, max_side_px=160, blur_heads=False
     )
     recording = RecordingMonitor("east", output_dir=str(tmp_path), max_side_px=160, blur_heads=False)
-    monitors = Monitors([lambda: clips, lambda: recording])
+    monitors = Monitors({"alert_clips": lambda: clips, "recording": lambda: recording})
     source = VideoFileSource("east", str(video))
     show_packets(source, monitors)
     for frame in source.frames():

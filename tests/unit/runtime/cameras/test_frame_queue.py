@@ -47,6 +47,26 @@ def test_no_more_items_wait_than_there_is_room_for() -> None:
     asyncio.run(main())
 
 
+def test_a_full_queue_is_filled_again_once_half_of_it_is_read() -> None:
+    async def main() -> None:
+        queue = FrameQueue(iter(range(100)), newest_only=False, capacity=8)
+        stream = aiter(queue)
+
+        async def num_read_after(reads: int) -> int:
+            for _ in range(reads):
+                await anext(stream)
+            await asyncio.sleep(0.1)
+            return queue.num_read
+
+        full = await num_read_after(1)
+        waiting = full - 1
+        assert await num_read_after(waiting - 5) == full
+        assert await num_read_after(1) == full + 4
+        assert [item async for item in stream] == list(range(full - 4, 100))
+
+    asyncio.run(main())
+
+
 def test_of_a_live_camera_only_the_newest_frame_waits_and_the_dropped_ones_are_counted() -> None:
     def items() -> Iterator[int]:
         for number in range(20):
