@@ -116,3 +116,11 @@ def test_a_camera_is_shown_alone_and_all_again_and_full_screen(four: Page) -> No
 def test_only_cameras_that_are_seen_are_asked_for(four: Page) -> None:
     with four.expect_websocket(lambda socket: "cam2" in socket.url and "cam1" not in socket.url):
         four.locator('[data-key="enlarge cam2"]').click()
+
+
+def test_a_camera_that_joins_or_leaves_the_site_does_so_on_the_open_page(four: Page, tmp_path: Path) -> None:
+    config = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(config.replace("cam4: /a.mp4", "cam5: /a.mp4"))
+    expect(four.locator("figure.camera[data-camera=cam5]")).to_be_visible()
+    assert shown(four) == ["cam1", "cam2", "cam3", "cam5"]
+    check_fits(four)

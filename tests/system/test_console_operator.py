@@ -87,6 +87,33 @@ def test_a_new_alert_comes_with_a_picture_on_every_page_and_counts_in_the_title(
         expect(page).to_have_title("(2) Health – Passerby")
 
 
+def test_of_many_new_alerts_three_are_shown_each_can_be_closed_and_none_is_acknowledged_by_that(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/health") as page:
+        expect(page).to_have_title("(2) Health – Passerby")
+        track = TrackId("east", 0, 2)
+        for first in (0, 3):  # one after the other: they would pile up
+            ledger = Ledger(tmp_path / "ledger.sqlite")
+            ledger.append(
+                [
+                    Alert(f"zone/3/{number}", "zone", Severity.WARNING, 3, "east", number, number, "Enters.", (track,))
+                    for number in range(30 + first, 33 + first)
+                ]
+            )
+            ledger.close()
+            expect(page).to_have_title(f"({5 + first}) Health – Passerby")
+        alarms = page.locator(".toast.alarm:visible")
+        expect(alarms).to_have_count(3)
+        expect(page.locator("#toasts")).to_contain_text("and 3 more new alerts")
+        page.locator('[data-alarm="zone/3/35"]').get_by_role("button", name="Close").click()
+        expect(alarms).to_have_count(3)
+        expect(page.locator("#toasts")).to_contain_text("and 2 more new alerts")
+        page.locator(".toast:not(.alarm)").get_by_role("button", name="Close").click()
+        expect(page.locator(".toast")).to_have_count(0)
+        expect(page).to_have_title("(8) Health – Passerby")
+
+
 def test_all_alerts_are_acknowledged_at_once_and_opened_again(browser: Browser, tmp_path: Path) -> None:
     with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/alerts") as page:
         page.get_by_role("button", name="Acknowledge all 2 shown").click()

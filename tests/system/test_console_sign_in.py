@@ -15,6 +15,7 @@ from oidc_provider import SECRET, OidcProvider
 from playwright.sync_api import Browser, Page, expect
 from signing_proxy import SigningProxy
 
+from connectors.console.api.live import CHECK_EVERY_S
 from connectors.console.sign_in.oidc_settings import OidcSettings
 from connectors.console.sign_in.proxy import ProxySettings
 from connectors.console.sign_in.ways import Ways
@@ -70,6 +71,33 @@ def test_a_required_second_factor_is_set_up_with_a_phone_and_asked_for_at_the_ne
             expect(page.get_by_text("Recovery codes left: 9")).to_be_visible()
 
 
+def test_the_recovery_codes_stay_until_they_are_stored(browser: Browser, tmp_path: Path) -> None:
+    with RunningPage(tmp_path) as running:
+        running.accounts.put("ann", PASSWORD, Role.OPERATOR, None)
+        with opened(browser, running.url) as page, opened(browser, running.url) as other:
+            for each in (page, other):
+                log_in(each, "ann")
+                each.wait_for_selector(".page-live[data-ready]")
+            page.get_by_role("button", name="Second factor").click()
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Set it up").click()
+            page.wait_for_selector(".qr")
+            page.get_by_label("Code that the app shows").fill(pyotp.TOTP(secret_on(page)).now())
+            page.get_by_role("button", name="Turn it on").click()
+            page.wait_for_selector(".codes")
+            expect(other.get_by_role("button", name="Log in")).to_be_visible()  # within a second
+            page.wait_for_timeout(2 * 1000 * CHECK_EVERY_S)
+            page.keyboard.press("Escape")
+            page.keyboard.press("Escape")
+            page.evaluate("location.hash = '#/alerts'")
+            page.wait_for_selector(".page-alerts[data-ready]")
+            assert len(page.locator(".codes").inner_text().split()) == 10
+            page.get_by_role("button", name="I have stored them").click()
+            expect(page.locator("dialog")).to_have_count(0)
+            page.get_by_role("button", name="Acknowledge", exact=True).first.click()  # in the new session
+            expect(page.locator(".toast")).to_contain_text("Acknowledged")
+
+
 def test_an_administrator_requires_a_second_factor_in_the_page_and_resets_one(browser: Browser, tmp_path: Path) -> None:
     with RunningPage(tmp_path) as running:
         running.accounts.put("ann", PASSWORD, Role.ADMINISTRATOR, None)
@@ -79,6 +107,7 @@ def test_an_administrator_requires_a_second_factor_in_the_page_and_resets_one(br
         with opened(browser, f"{running.url}/#/accounts") as page:
             log_in(page, "ann")
             page.get_by_role("button", name="Reset").click()
+            page.locator("dialog").get_by_role("button", name="Reset").click()
             expect(page.get_by_role("button", name="Reset")).to_have_count(0)
             page.get_by_label("A second factor is required of").select_option("everybody")
             expect(page.get_by_role("heading", name="A second factor is required")).to_be_visible()

@@ -136,7 +136,18 @@ def test_a_privacy_mask_is_drawn_and_covers_the_picture_from_then_on(page: Page)
     page.reload()  # without messages of earlier versions
     expect(page.locator(".drawing canvas")).to_have_attribute("width", "640")
     page.get_by_role("button", name="New privacy mask").click()
-    click_at(page, (0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98), (0.02, 0.02))
+    box = page.locator(".drawing canvas").bounding_box()
+    assert box is not None
+    half, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"]
+    # Into the very corners, and beside them.
+    for x, y in (
+        (box["x"] + 0.2, box["y"] + 0.2),
+        (half, box["y"] - 3),
+        (half, bottom + 3),
+        (box["x"] - 3, bottom + 3),
+    ):
+        page.mouse.click(x, y)
+    page.mouse.click(box["x"] + 1, box["y"] + 1)
     page.locator('[data-key="mask 1 name"]').fill("neighbour")
     page.locator('[data-key="mask 1 name"]').press("Enter")
     page.wait_for_selector("[data-masks] >> text=is taken away covers until the next start")
@@ -154,6 +165,43 @@ def test_a_privacy_mask_is_drawn_and_covers_the_picture_from_then_on(page: Page)
         }"""
     )
     assert all(abs(value - 64) < 8 for value in shown)
+    polygon = page.evaluate("async () => (await (await fetch('/api/rules')).json()).edits.site.masks.neighbour.polygon")
+    assert [value for point in polygon for value in point] == pytest.approx([0, 0, 0.5, 0, 0.5, 1, 0, 1], abs=0.002)
     page.locator(".toast").get_by_role("button", name="Undo").last.click()
     page.wait_for_selector("text=Version")
     expect(page.locator("[data-shape=neighbour]")).to_have_count(0)
+
+
+COLLEAGUE = """async (absence) => {
+    const [me, rules] = await Promise.all(["me", "rules"].map(async (each) => (await fetch(`/api/${each}`)).json()));
+    rules.edits.alerts.zone_dwell.max_absence_s = absence;
+    const body = JSON.stringify({ rules: JSON.stringify(rules.edits), base: rules.number, reason: "a colleague" });
+    const headers = { "content-type": "application/json", "x-csrf-token": me.csrf };
+    return (await fetch("/api/rules", { method: "PUT", headers, body })).status;
+}"""
+"""Saves another version beside the page."""
+
+
+def test_a_version_that_somebody_else_has_saved_is_said_and_loaded(page: Page) -> None:
+    go(page, "people")
+    go(page, "site")
+    field = page.locator('[data-key="zone_dwell max_absence_s"]')
+    field.fill("7")
+    field.press("Enter")
+    assert page.evaluate(COLLEAGUE, 8) == 200
+    page.locator('[data-key="save"]').click()
+    expect(page.locator("[data-newer]")).to_contain_text("while you edited")
+    expect(page.locator("dialog")).to_have_count(0)
+    newest = page.locator("[data-newer]").get_attribute("data-newer")
+    page.locator(f'[data-key="version {newest}"]').wait_for()
+    go(page, "people")
+    go(page, "site")
+    expect(field).to_have_value("7")  # what is not saved is still there
+    page.locator('[data-key="load newer"]').click()
+    expect(field).to_have_value("8")
+    expect(page.locator("[data-newer]")).to_have_count(0)
+    field.fill("9")
+    field.press("Enter")
+    assert page.evaluate(COLLEAGUE, 6) == 200
+    page.locator('[data-key="discard"]').click()
+    expect(field).to_have_value("6")

@@ -1,5 +1,6 @@
 """Routes of accounts: login, users and tokens."""
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ from pipeline.core.errors import ConfigError
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=f"^{NAME}$")]
 Password = Annotated[str, Field(min_length=1, max_length=200)]
+NewSecret = Annotated[str, Field(min_length=MIN_PASSWORD, max_length=200)]
+Cameras = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=1000)] | None
 NEEDS = "x-needs"
 """Header of a refused login: what it lacks."""
 Number = Annotated[int, Path(ge=0, le=2**62)]
@@ -36,16 +39,26 @@ class NewPassword:
     """The old password and the new one."""
 
     old: Password
-    new: Annotated[str, Field(min_length=MIN_PASSWORD, max_length=200)]
+    new: NewSecret
 
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user to add or change; ``cameras``: null for all."""
+    """A user to add or change; ``cameras``: null for all; ``password``: null to keep that of a user."""
 
-    password: Annotated[str, Field(min_length=MIN_PASSWORD, max_length=200)]
+    password: NewSecret | None
     role: Role
-    cameras: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=1000)] | None = None
+    cameras: Cameras = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUser:
+    """A user to add; ``cameras``: null for all."""
+
+    name: Annotated[str, Field(max_length=200)]
+    password: NewSecret
+    role: Role
+    cameras: Cameras = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class AccountRoutes:
         add("/me", self.me, methods=["GET"], summary="Get your user and the CSRF token of your session")
         add("/me/password", self.change_password, methods=["POST"], summary="Change your password")
         add("/users", self.users, methods=["GET"], summary="List users")
+        add("/users", self.add_user, methods=["POST"], summary="Add a user; 409 if the name is taken")
         add("/users/{name}", self.put_user, methods=["PUT"], summary="Add or change a user")
         add("/users/{name}", self.drop_user, methods=["DELETE"], summary="Remove a user")
         add("/tokens", self.tokens, methods=["GET"], summary="List API tokens")
@@ -157,8 +171,10 @@ class AccountRoutes:
             "recovery_codes": self._accounts.second_factors.num_recovery_codes(user.name),
         }
 
-    def change_password(self, user: Person, change: NewPassword) -> dict[str, Any]:
-        """Change the password of the user who asks; all of their sessions end."""
+    def change_password(
+        self, request: Request, response: Response, user: Person, change: NewPassword
+    ) -> dict[str, Any]:
+        """Change the password of the user who asks; their other sessions and their tokens end."""
         keys = (f"name {user.name}",)
         if self._throttle.wait_s(*keys) > 0:
             raise HTTPException(429, "too many attempts; wait a minute", {"retry-after": "60"})
@@ -167,15 +183,29 @@ class AccountRoutes:
             raise HTTPException(403, "the old password is wrong")
         self._accounts.put(user.name, change.new, user.role, user.cameras)
         self._notes.audit(user.name, "password changed", "")
+        self._sessions.go_on(request, response, user)
         return _shown(user)
 
     def users(self, user: Administrator) -> list[dict[str, Any]]:
         """All users who may see no other cameras than the user who asks, sorted by name."""
         return [_shown(each) for each in self._accounts.users() if is_within(user, each.cameras)]
 
-    def put_user(self, user: Administrator, name: Annotated[Name, Path()], new: NewUser) -> dict[str, Any]:
-        """Add or change a user."""
+    def add_user(self, request: Request, response: Response, user: Administrator, new: NamedUser) -> dict[str, Any]:
+        """Add a user; 409 if there is a user of this name, who stays as they are."""
         self._refuse_if_open(user)
+        if not re.fullmatch(NAME, new.name):
+            raise HTTPException(422, "name: expected at most 64 letters, digits and _ . @ -; correct it")
+        if self._accounts.user(new.name) is not None:
+            raise HTTPException(409, f"{new.name}: this name is taken; choose another, or change that user")
+        return self.put_user(request, response, user, new.name, NewUser(new.password, new.role, new.cameras))
+
+    def put_user(
+        self, request: Request, response: Response, user: Administrator, name: Annotated[Name, Path()], new: NewUser
+    ) -> dict[str, Any]:
+        """Add a user, or change one and end their sessions and tokens; who changes themselves stays logged in."""
+        self._refuse_if_open(user)
+        if new.cameras == ():
+            raise HTTPException(422, "cameras: expected at least one, got none; choose one, or all")
         self._check_within(user, new.cameras)
         self._check_may_change(user, name)
         self._check_known(user, name, new.cameras or ())
@@ -184,6 +214,8 @@ class AccountRoutes:
         except ConfigError as error:
             raise HTTPException(409, str(error)) from error
         self._notes.audit(user.name, "user put", f"{name} as {new.role}")
+        if name == user.name and "authorization" not in request.headers:
+            self._sessions.go_on(request, response, user)
         return _shown(User(name, new.role, new.cameras))
 
     def drop_user(self, user: Administrator, name: Annotated[Name, Path()]) -> dict[str, Any]:

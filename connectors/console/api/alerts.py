@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import FileResponse
@@ -19,9 +19,12 @@ from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from pipeline.core import Alert, AlertState, TrackId
 
+NO_ALERT = "there is no such alert"
+
 Key = Annotated[str, Field(min_length=1, max_length=500)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Filter = Annotated[str | None, Query(max_length=200)]
+AlertFilter = Literal["raised", "amended", "ended", "acknowledged", "retracted"]
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
 
@@ -103,12 +106,15 @@ class AlertRoutes:
         camera: Filter = None,
         since: Moment = None,
         until: Moment = None,
-        state: Annotated[AlertState | None, Query()] = None,
+        state: Annotated[AlertFilter | None, Query()] = None,
         key: Annotated[str | None, Query(max_length=500)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> dict[str, Any]:
-        """Alerts with their current state, newest first; times are Unix seconds of event time."""
+        """Alerts with their current state, newest first; times are Unix seconds of event time.
+
+        An alert is ``ended`` if it is open and what it is about is over; it is ``amended`` too.
+        """
         visible = [alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)]
         chosen = [
             alert
@@ -122,7 +128,7 @@ class AlertRoutes:
         retraction, acknowledged = self._ledger_view.last_retraction, self._notes.all_acknowledged()
         states = {each.key: _state(each, acknowledged.get(each.key, 0) > retraction(each.key)) for each in chosen}
         num_open = sum(each in OPEN for each in states.values())
-        chosen = [alert for alert in chosen if state is None or states[alert.key] is state]
+        chosen = [alert for alert in chosen if state is None or _is_in(alert, states[alert.key], state)]
         muted = self._notes.muted()
         rules = sorted({alert.rule for alert in visible})
         return {
@@ -156,28 +162,24 @@ class AlertRoutes:
         Acknowledging it again as the same user changes nothing.
         """
         alert = self._alert(which.key, user)
-        if alert.state is AlertState.RETRACTED:
-            raise HTTPException(409, "it proved false and was retracted; nobody needs to handle it")
-        if (owner := self._owner(alert)) not in (None, user.name):
-            raise HTTPException(409, f"{owner} handles it; 'Open again' (POST /api/alerts/take-back) takes that back")
-        self._acknowledge(alert, user)
+        if (why := self._acknowledge(alert, user)) is not None:
+            raise HTTPException(409, why)
         self._notes.audit(user.name, "alert acknowledged", alert.key)
         return self._shown(alert, user)
 
     def acknowledge_all(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
-        """Acknowledge several alerts at once; those that are unknown, retracted or handled by others are left out."""
+        """Acknowledge several alerts at once; ``left_out`` says of those that were not why not."""
         known = {alert.key: alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)}
-        keys = [
-            key
-            for key in which.keys
-            if key in known
-            and known[key].state is not AlertState.RETRACTED
-            and self._owner(known[key]) in (None, user.name)
-        ]
-        for key in keys:
-            self._acknowledge(known[key], user)
-        self._notes.audit(user.name, "alerts acknowledged", f"{len(keys)}: {', '.join(keys[:5])}")
-        return {"acknowledged": keys}
+        refused = {
+            key: self._acknowledge(known[key], user) if key in known else NO_ALERT for key in dict.fromkeys(which.keys)
+        }
+        keys = [key for key, why in refused.items() if why is None]
+        if keys:
+            self._notes.audit(user.name, "alerts acknowledged", f"{len(keys)}: {', '.join(keys[:5])}")
+        return {
+            "acknowledged": keys,
+            "left_out": [{"key": key, "why": why} for key, why in refused.items() if why is not None],
+        }
 
     def take_back(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
         """Make acknowledged alerts open again."""
@@ -206,15 +208,22 @@ class AlertRoutes:
         acknowledged = self._notes.acknowledged(alert.key, retraction=retraction)
         return None if acknowledged is None else str(acknowledged["by"])
 
-    def _acknowledge(self, alert: Alert, user: User) -> None:
+    def _acknowledge(self, alert: Alert, user: User) -> str | None:
+        """Acknowledge an alert, and return None; or return why not. Of two users at once the first is its owner."""
+        if alert.state is AlertState.RETRACTED:
+            return "it proved false and was retracted; nobody needs to handle it"
         retraction = self._ledger_view.last_retraction(alert.key)
         self._notes.acknowledge(alert.key, user.name, revision=alert.revision, retraction=retraction)
+        owner = self._owner(alert)
+        if owner in (None, user.name):
+            return None
+        return f"{owner} handles it; 'Open again' (POST /api/alerts/take-back) takes that back"
 
     def _alert(self, key: str, user: User) -> Alert:
         for alert in self._ledger_view.alerts():
             if alert.key == key and user.sees(alert.camera_id):
                 return alert
-        raise HTTPException(404, "there is no such alert")
+        raise HTTPException(404, NO_ALERT)
 
     def _clip_of(self, alert: Alert) -> Path | None:
         """Return the clip of an alert; None while it is not cut, and where it was erased or is kept no longer."""
@@ -273,3 +282,10 @@ OPEN = (AlertState.RAISED, AlertState.AMENDED)
 def _state(alert: Alert, is_acknowledged: bool) -> AlertState:
     is_retracted = alert.state is AlertState.RETRACTED
     return AlertState.ACKNOWLEDGED if is_acknowledged and not is_retracted else alert.state
+
+
+def _is_in(alert: Alert, now: AlertState, asked: AlertFilter) -> bool:
+    """Return whether an alert, whose state is ``now``, is in the state that is asked for."""
+    if asked == "ended":
+        return now is AlertState.AMENDED and alert.ended_at is not None
+    return now.value == asked

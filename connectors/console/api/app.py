@@ -26,6 +26,7 @@ from connectors.console.api.review import ReviewRoutes
 from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
+from connectors.console.api.validation import sentence
 from connectors.console.app_state import AppState
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
@@ -121,5 +122,5 @@ async def _unavailable(_: Request, error: Exception) -> JSONResponse:
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     """Answer what was expected in which field, but not what was given: it may be a password."""
     assert isinstance(error, RequestValidationError)
-    found = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    found = [{"loc": each["loc"], "msg": sentence(each), "type": each["type"]} for each in error.errors()]
     return JSONResponse({"detail": found}, 422)

@@ -59,14 +59,15 @@ class PrivacyRoutes:
         return router
 
     def privacy(self, user: Viewer) -> dict[str, Any]:
-        """What is kept, and for how long."""
-        settings, pictures = self._state.settings, self._state.pictures
+        """What is kept of the cameras that the user may see, and for how long."""
+        settings = self._state.settings
+        num_pictures, num_clips, num_bytes = self._state.pictures.held(user.sees)
         return {
             "keep_pictures_s": settings.keep_pictures_s,
             "max_picture_bytes": settings.max_picture_bytes,
-            "num_pictures": pictures.num_pictures(),
-            "num_clips": pictures.num_clips(),
-            "num_bytes": pictures.num_bytes(),
+            "num_pictures": num_pictures,
+            "num_clips": num_clips,
+            "num_bytes": num_bytes,
             "blurs_live_heads": self._state.site_file.site().blur_heads,
             "is_live": self._state.is_live,
         }

@@ -105,6 +105,12 @@ class Sessions:
             path="/",
         )
 
+    def go_on(self, request: Request, response: Response, user: User) -> None:
+        """Start a new session for a user whose own change has just ended all of their sessions."""
+        now = self._accounts.user(user.name)
+        if now is not None:
+            self.set_cookie(request, response, now)
+
     def visitor(self, connection: HTTPConnection) -> Visitor | None:
         """Return who asks; None without a valid login.
 

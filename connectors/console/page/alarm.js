@@ -1,7 +1,7 @@
 // Brings new alerts to the operator on every page: a picture, a sound, a count in the title, a notification.
 
 import { get, send } from "./api.js";
-import { h, toast } from "./dom.js";
+import { closing, h, put, toast } from "./dom.js";
 import { eventTime, personLink, personTitle, thumbnail } from "./format.js";
 import { t, tn, told } from "./language.js";
 
@@ -12,6 +12,8 @@ export class Alarm {
   constructor(changed) {
     this.changed = changed;
     this.known = null;
+    this.told = [];  // alerts with a toast, the newest last
+    this.more = h("div", { className: "toast" });
     this.open = 0;
     this.urgent = 0;
     // An alert that is more than an information sounds again until somebody acknowledges it.
@@ -31,8 +33,11 @@ export class Alarm {
     this.known = new Set(found.filter((alert) => alert.state !== "retracted").map((alert) => alert.key));
     this.urgent = waiting.filter((alert) => alert.severity !== "info").length;
     this.open = Math.max(0, open - found.filter((alert) => isOpen(alert) && alert.rule in muted).length);
-    for (const alert of fresh.slice(0, MAX_TOASTS)) this.tell(alert, mayAcknowledge);
-    if (fresh.length > MAX_TOASTS) toast(tn("{count} more new alert", "{count} more new alerts", fresh.length - MAX_TOASTS), { action: { name: t("Show"), run: () => { location.hash = "#/alerts"; } } });
+    // The newest come first. What somebody has acknowledged by now needs no toast.
+    const keys = new Set(waiting.map((alert) => alert.key));
+    for (const { key, box } of this.told) if (!keys.has(key)) box.remove();
+    for (const alert of fresh.toReversed()) this.tell(alert, mayAcknowledge);
+    this.stack();
     if (fresh.length) this.sound();
     return this.open;
   }
@@ -44,16 +49,34 @@ export class Alarm {
         h("div", { className: "facts" }, personLink(alert.person), h("span", {}, alert.camera), h("time", {}, eventTime(alert.raised_at))),
         h("div", { className: "bar" },
           mayAcknowledge ? h("button", { onclick: async () => {
-            box.remove();
+            close();
             try { await send("alerts/acknowledge", { key: alert.key }); this.changed(); } catch (error) { toast(error.message, { bad: true }); }
           } }, t("Acknowledge")) : null,
-          h("button", { onclick: () => { box.remove(); location.hash = "#/alerts"; } }, t("Show")))));
+          h("button", { onclick: () => { close(); location.hash = "#/alerts"; } }, t("Show")))), closing(() => close()));
+    const close = () => { box.remove(); this.stack(); };
     document.getElementById("toasts").append(box);
-    setTimeout(() => box.remove(), AGAIN_MS);
+    this.told.push({ key: alert.key, box });
+    setTimeout(close, AGAIN_MS);
     if (document.hidden && globalThis.Notification?.permission === "granted") {
       const note = new Notification(told(alert.message), { body: alert.person ? `${alert.camera}, ${personTitle(alert.person)}` : alert.camera, tag: alert.key });
       note.onclick = () => { focus(); location.hash = "#/alerts"; };
     }
+  }
+
+  // Shows the newest toasts, and how many more there are. Closing one acknowledges nothing.
+  stack() {
+    this.told = this.told.filter(({ box }) => box.isConnected);
+    const num = Math.max(0, this.told.length - MAX_TOASTS);
+    for (const [index, { box }] of this.told.entries()) box.classList.toggle("hidden", index < num);
+    put(this.more, h("span", {}, tn("and {count} more new alert", "and {count} more new alerts", num)),
+      h("button", { onclick: () => { this.closeAll(); location.hash = "#/alerts"; } }, t("Show")), closing(() => this.closeAll()));
+    if (num) document.getElementById("toasts").append(this.more);
+    else this.more.remove();
+  }
+
+  closeAll() {
+    for (const { box } of this.told) box.remove();
+    this.stack();
   }
 
   sound() {

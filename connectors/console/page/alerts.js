@@ -3,7 +3,7 @@
 import { keep, shown as inAddress } from "./address.js";
 import { isOpen } from "./alarm.js";
 import { get, getList, send } from "./api.js";
-import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { addAction, dialog, h, put, toast } from "./dom.js";
 import { alertClip, play, playFilm } from "./player.js";
 import { duration, eventTime, moment, parseTime, personLink, personTitle, thumbnail, wallClock } from "./format.js";
 import { t, tn, told } from "./language.js";
@@ -98,21 +98,44 @@ export async function page(root, context) {
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, t("Mute rule"))) : null);
   }
 
+  // Tells how many were acknowledged, and why others were not: a colleague may have been quicker.
   async function acknowledge(keys) {
-    for (let first = 0; first < keys.length; first += AT_ONCE) await act("alerts/acknowledge-all", { keys: keys.slice(first, first + AT_ONCE) });
-    toast(keys.length > 1 ? tn("{count} alert acknowledged", "{count} alerts acknowledged", keys.length) : t("Acknowledged"), { action: { name: t("Undo"), run: async () => { for (let first = 0; first < keys.length; first += AT_ONCE) await act("alerts/take-back", { keys: keys.slice(first, first + AT_ONCE) }); } } });
+    const [done, refused] = [[], []];
+    try {
+      for (let first = 0; first < keys.length; first += AT_ONCE) {
+        const answer = await send("alerts/acknowledge-all", { keys: keys.slice(first, first + AT_ONCE) });
+        done.push(...answer.acknowledged);
+        refused.push(...answer.left_out);
+      }
+    } catch (error) {
+      toast(error.message, { bad: true });
+    }
+    await refresh();
+    if (done.length) toast(keys.length > 1 ? tn("{count} alert acknowledged", "{count} alerts acknowledged", done.length) : t("Acknowledged"), { action: { name: t("Undo"), run: async () => { for (let first = 0; first < done.length; first += AT_ONCE) await act("alerts/take-back", { keys: done.slice(first, first + AT_ONCE) }); } } });
+    for (const why of new Set(refused.map((each) => each.why))) {
+      const count = refused.filter((each) => each.why === why).length;
+      toast(keys.length > 1 ? tn("{count} alert not acknowledged: {why}", "{count} alerts not acknowledged: {why}", count, { why: told(why) }) : told(why), { bad: true });
+    }
   }
 
   function comment(alert) {
     const text = h("textarea", { rows: 3, maxLength: 2000, required: true, "aria-label": t("Comment") });
     const box = dialog(t("Comment"), h("p", { className: "soft" }, told(alert.message)), text);
-    addButtons(box, h("button", { className: "main", onclick: () => { if (text.value.trim()) { act("alerts/comment", { key: alert.key, text: text.value }); box.close(); } } }, t("Save")));
+    addAction(box, t("Save"), async () => {
+      if (!text.value.trim()) throw new Error(t("Write a comment first."));
+      await send("alerts/comment", { key: alert.key, text: text.value });
+      await refresh();
+    });
   }
 
   function mute(rule) {
     const choice = h("select", { "aria-label": t("How long") }, MUTES.map(([seconds, name]) => h("option", { value: seconds }, name)));
     const box = dialog(t("Mute {rule}", { rule }), h("p", {}, t("Its alerts stay in the list, without a sound and without a count.")), choice);
-    addButtons(box, h("button", { className: "main", onclick: () => { act("alerts/mute", { rule, seconds: Number(choice.value) }); toast(t("{rule} is muted for {duration}", { rule, duration: duration(Number(choice.value)) })); box.close(); } }, t("Mute")));
+    addAction(box, t("Mute"), async () => {
+      await send("alerts/mute", { rule, seconds: Number(choice.value) });
+      await refresh();
+      toast(t("{rule} is muted for {duration}", { rule, duration: duration(Number(choice.value)) }));
+    });
   }
 
   context.listeners.add(refresh);

@@ -5,6 +5,8 @@ import { t, told } from "./language.js";
 const AT_ONCE = 200;
 
 let csrf = null;
+let me = null;
+let sending = 0; // changes that the server has not answered yet: one of them may bring a new session
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -13,8 +15,20 @@ export class ApiError extends Error {
   }
 }
 
-export function setSession(me) {
-  csrf = me.csrf;
+export function setSession(found) {
+  me = found;
+  csrf = found.csrf;
+}
+
+// Goes on in the session that a change of the user's own has begun. Without one, or with other rights, the page begins anew.
+export async function renewSession() {
+  for (let tries = 0; sending && tries < 100; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  const response = await asked("/api/me");
+  const now = response.ok ? await response.json() : null;
+  const isSame = now && !now.must_set_up && ["name", "role", "cameras"].every((key) => JSON.stringify(now[key]) === JSON.stringify(me[key]));
+  if (isSame) setSession(Object.assign(me, now));
+  else location.reload();
+  return isSame;
 }
 
 export async function get(path, params = {}) {
@@ -22,7 +36,9 @@ export async function get(path, params = {}) {
   for (const [name, value] of Object.entries(params)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
-  return answer(await asked(`/api/${path}${query.size ? `?${query}` : ""}`));
+  const url = `/api/${path}${query.size ? `?${query}` : ""}`;
+  const response = await asked(url);
+  return answer(response.status === 401 && csrf && (await renewSession()) ? await asked(url) : response);
 }
 
 // Asks for the first `limit` of a list, in as many requests as that takes; returns the first answer with the whole list.
@@ -40,13 +56,22 @@ export async function getList(path, params, name, limit) {
 export async function send(path, body = {}, method = "POST") {
   const headers = { "content-type": "application/json" };
   if (csrf) headers["x-csrf-token"] = csrf;
-  return answer(await asked(`/api/${path}`, { method, headers, body: JSON.stringify(body) }));
+  return changed(`/api/${path}`, { method, headers, body: JSON.stringify(body) });
 }
 
 export async function upload(path, file) {
   const headers = { "content-type": file.type || "application/octet-stream" };
   if (csrf) headers["x-csrf-token"] = csrf;
-  return answer(await asked(`/api/${path}`, { method: "POST", headers, body: file }));
+  return changed(`/api/${path}`, { method: "POST", headers, body: file });
+}
+
+async function changed(url, options) {
+  sending += 1;
+  try {
+    return await answer(await asked(url, options));
+  } finally {
+    sending -= 1;
+  }
 }
 
 async function asked(url, options) {
@@ -62,10 +87,10 @@ async function answer(response) {
   let found = null;
   try { found = JSON.parse(text); } catch { found = { detail: response.statusText }; }
   if (response.ok) return found;
-  const detail = Array.isArray(found.detail) ? found.detail.map((each) => `${each.loc.at(-1)}: ${each.msg}`).join("; ") : found.detail;
+  const detail = Array.isArray(found.detail) ? [...new Set(found.detail.map(({ msg }) => told(msg)))].join("; ") : told(found.detail || response.statusText);
   // The session has ended: log in again, and come back to this page.
   if (response.status === 401 && csrf) location.reload();
-  throw Object.assign(new ApiError(response.status, told(detail || response.statusText)), { needs: response.headers.get("x-needs") });
+  throw Object.assign(new ApiError(response.status, detail), { needs: response.headers.get("x-needs") });
 }
 
 // Waits until the pipeline has applied a correction, for 30 seconds at most; returns its last state.

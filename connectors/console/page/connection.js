@@ -1,6 +1,6 @@
 // Whether the server answers. Without it the page says so at once, and shows nothing old as if it was new.
 
-import { socket } from "./api.js";
+import { renewSession, socket } from "./api.js";
 import { h } from "./dom.js";
 import { locale, t } from "./language.js";
 
@@ -48,8 +48,9 @@ export function connect(changed) {
       closed: (event) => {
         if (changes !== mine) return;
         changes = null;
-        if (event.code === 4401) location.reload();
-        else if (event.code !== 4408) lose();  // 4408: connect again, and be asked again who you are
+        // 4401: the session has ended, perhaps by a change of the user's own, which has begun another.
+        if (event.code === 4401) { renewSession().then((isSame) => { if (isSame) listen(); }, lose); return; }
+        if (event.code !== 4408) lose();  // 4408: connect again, and be asked again who you are
         setTimeout(listen, event.code === 4408 ? 0 : AGAIN_MS);
       },
     });

@@ -37,16 +37,52 @@ export function put(parent, ...children) {
 export function toast(text, { bad = false, action = null } = {}) {
   const box = h("div", { className: bad ? "toast bad" : "toast" }, h("span", {}, text));
   if (action) box.append(h("button", { onclick: () => { box.remove(); action.run(); } }, action.name));
+  box.append(closing(() => box.remove()));
   document.getElementById("toasts").append(box);
   setTimeout(() => box.remove(), action ? 12000 : 5000);
 }
 
-// Opens a dialog, which is removed when it is closed, and returns it.
+// The button that closes a toast.
+export function closing(close) {
+  return h("button", { className: "close", "aria-label": t("Close"), onclick: close }, "×");
+}
+
+// Opens a dialog, which is removed when it is closed, and returns it. It closes with its page.
 export function dialog(title, ...children) {
   const box = h("dialog", { "aria-label": title, onclose: () => box.remove() }, h("h2", {}, title), ...children);
   document.body.append(box);
   box.showModal();
   return box;
+}
+
+// Keeps a dialog with what is shown once: neither Escape nor another page closes it.
+export function hold(box) {
+  box.dataset.held = "yes";
+  box.closedBy = "none";
+  box.addEventListener("cancel", (event) => event.preventDefault());
+}
+
+export function closeDialogs() {
+  for (const box of document.querySelectorAll("dialog:not([data-held])")) box.close();
+}
+
+// Adds a button that does something, and Cancel. The dialog closes when it is done; until then it stays, with the error.
+export function addAction(box, name, work, className = "main") {
+  const error = h("p", { className: "error", role: "alert" });
+  const button = h("button", { className, onclick: async () => {
+    button.disabled = true;
+    put(error);
+    try {
+      await work();
+      box.close();
+    } catch (refused) {
+      put(error, refused.message);
+    }
+    button.disabled = false;
+  } }, name);
+  box.append(error);
+  addButtons(box, button);
+  return button;
 }
 
 export function addButtons(box, ...buttons) {

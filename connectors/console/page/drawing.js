@@ -17,9 +17,12 @@ export class Drawing {
     this.marks = [];
     this.picture = null;
     this.canvas = h("canvas", { width: 640, height: 360, tabIndex: 0, role: "application", "aria-label": t("Picture to draw on. The fields beside it take the same corners as numbers.") });
-    this.canvas.onpointerdown = (event) => this.press(event);
-    this.canvas.onpointermove = (event) => this.move(event);
-    this.canvas.onpointerup = this.canvas.onpointercancel = () => this.release();
+    // The edge around the picture takes what is meant for its corners.
+    this.element = h("div", { className: "edge" }, this.canvas);
+    this.element.onpointerdown = (event) => this.press(event);
+    this.element.onpointermove = (event) => this.move(event);
+    this.element.onpointerup = this.element.onpointercancel = () => this.release();
+    this.element.onmousedown = (event) => { if (event.target !== this.canvas) { event.preventDefault(); this.canvas.focus(); } };
     this.canvas.onkeydown = (event) => this.key(event);
   }
 

@@ -10,13 +10,15 @@ import { searchFor } from "./similarity.js";
 
 const SILENT_MS = 4000;
 const OLD_MS = 10000;
+const SITE_EVERY = 3; // looks at the health for one at the site, which cameras join and leave
 const decoder = new TextDecoder();
 
 export async function page(root, context) {
-  let [seen, pictures, isOver] = [[], null, false];
-  const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera, context.may("operator"), () => layout.enlarge(camera))]));
+  let [seen, pictures, isOver, numPolls] = [[], null, false, 0];
+  const tiles = new Map();
   const wall = h("div", { className: "cameras" });
-  const elements = new Map([...tiles].map(([camera, each]) => [camera, each.element]));
+  const elements = new Map();
+  takeCameras();
   const layout = liveLayout(wall, elements, context.site.camera_groups, (cameras) => { if (cameras.join() !== seen.join()) { seen = cameras; reconnect(); } });
   put(root,
     h("div", { className: "head" },
@@ -28,6 +30,20 @@ export async function page(root, context) {
   if (!context.site.is_live) {
     layout.end();
     return null;
+  }
+
+  // Gives each camera of the site its tile, in the order of the site. Returns whether they are others than before.
+  function takeCameras() {
+    const { cameras } = context.site;
+    if (cameras.join() === [...tiles.keys()].join()) return false;
+    const before = new Map(tiles);
+    tiles.clear();
+    elements.clear();
+    for (const camera of cameras) {
+      tiles.set(camera, before.get(camera) ?? tile(camera, context.may("operator"), () => layout.enlarge(camera)));
+      elements.set(camera, tiles.get(camera).element);
+    }
+    return true;
   }
 
   // Asks for the pictures of the cameras that are seen, and of no others.
@@ -53,6 +69,11 @@ export async function page(root, context) {
   }
   const poll = async () => {
     if (document.hidden || isOver) return;
+    numPolls += 1;
+    if (numPolls % SITE_EVERY === 0) {
+      Object.assign(context.site, await get("site").catch(() => ({})));
+      if (!isOver && takeCameras()) layout.show();
+    }
     const { status } = await get("health").catch(() => ({ status: null }));
     for (const [camera, each] of tiles) showStatus(each, status?.cameras?.[camera]);
   };
@@ -112,13 +133,17 @@ function area(box) {
 
 function showStatus(each, status) {
   if (!status) return;
-  put(each.people, tn("{count} person", "{count} people", status.people_now));
+  if (!each.at) showCount(each, status.people_now);
   put(each.fps, t("{number} fps", { number: decimal(status.fps) }));
   each.lagMs = 1000 * status.lag_s;
   const isLost = Boolean(status.error) || (each.at > 0 && Date.now() - each.at > SILENT_MS && status.fps === 0);
   each.element.classList.toggle("lost", isLost);
   each.state.className = isLost ? "tag bad" : status.reopens ? "tag warn" : "tag hidden";
   put(each.state, isLost ? (status.error ? t("lost") : t("no picture")) : t("reconnected {count}×", { count: status.reopens }));
+}
+
+function showCount(each, count) {
+  put(each.people, tn("{count} person", "{count} people", count));
 }
 
 // The age of a picture since it was captured, which goes on while no other comes: how late the camera's process was when it
@@ -181,6 +206,7 @@ function paint(each, header, image) {
   each.clean = image;
   each.at = Date.now();
   each.boxes = header.people;
+  showCount(each, header.people.length);
   canvas.dataset.frame = header.index;
   const unit = canvas.width / 640;
   pen.font = `600 ${13 * unit}px system-ui, sans-serif`;
@@ -205,11 +231,11 @@ function paint(each, header, image) {
   }
   const persons = [...new Set(header.people.map(({ person }) => person).filter(Boolean))].sort((one, two) => one - two);
   const key = persons.join();
-  const unknown = each.maySearch ? header.people.filter(({ person }) => !person).map(({ track }) => track).sort() : [];
+  const unknown = header.people.filter(({ person }) => !person).map(({ track }) => track).sort();
   const shown = `${key}|${unknown.join()}`;
   canvas.setAttribute("aria-label", t("Camera {camera} at {time}, people {people}", { camera: each.camera, time: eventTime(header.captured_at), people: key || t("none") }));
   if (shown !== each.shown || !each.who.childNodes.length) {
     each.shown = shown;
-    put(each.who, persons.map((person) => personLink(person)), unknown.map((track) => searchButton(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, t("no one")));
+    put(each.who, persons.map((person) => personLink(person)), each.maySearch ? unknown.map((track) => searchButton(each, track)) : unknown.length ? h("span", { className: "soft small" }, tn("{count} without a number yet", "{count} without a number yet", unknown.length)) : null, persons.length || unknown.length ? null : h("span", { className: "soft small" }, t("no one")));
   }
 }

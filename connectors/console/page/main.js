@@ -3,7 +3,7 @@
 import { Alarm } from "./alarm.js";
 import { get, send, setSession } from "./api.js";
 import { connect } from "./connection.js";
-import { h, put, s, toast } from "./dom.js";
+import { closeDialogs, h, put, s, toast } from "./dom.js";
 import { direction, language, t } from "./language.js";
 import { languageChoice } from "./language_choice.js";
 import { ROLES } from "./words.js";
@@ -83,8 +83,9 @@ async function start() {
 
 async function show() {
   const mine = (turn += 1);
-  const [name = "live", ...rest] = location.hash.replace(/^#\/?/, "").split("?")[0].split("/");
-  const page = PAGES.find((each) => each.name === name) ?? HIDDEN[name] ?? PAGES[0];
+  closeDialogs();
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("?")[0].split("/");
+  const page = PAGES.find((each) => each.name === (name || "live")) ?? HIDDEN[name] ?? nowhere(name);
   await leave?.();
   leave = null;
   context.listeners.clear();
@@ -96,7 +97,8 @@ async function show() {
   document.title = alarm.titled(pageTitle);
   const root = h("div", { className: `page-${page.name}` });
   const main = document.getElementById("main");
-  put(main, banner(), root);
+  const loading = h("p", { className: "soft loading", role: "status" }, t("Loading…"));
+  put(main, banner(), root, loading);
   try {
     const left = await page.module.page(root, context, rest.map(decodeURIComponent));
     if (mine === turn) leave = left ?? null;
@@ -104,8 +106,16 @@ async function show() {
   } catch (error) {
     put(root, h("div", { className: "empty" }, h("h1", {}, t("This page cannot be shown")), h("p", {}, error.message)));
   }
+  loading.remove();
   root.dataset.ready = "yes";
   if (mine > 1) main.focus({ preventScroll: true });
+}
+
+// The page of an address that names none.
+function nowhere(name) {
+  return { name: "nowhere", title: t("There is no such page"), module: { page: async (root) => {
+    put(root, h("div", { className: "empty" }, h("h1", {}, t("There is no such page")), h("p", {}, t("The address names the page “{name}”.", { name })), h("p", {}, h("a", { href: "#/live" }, t("Go to Live")))));
+  } } };
 }
 
 function banner() {

@@ -1,7 +1,7 @@
 // One person: pictures, where they went, why the pipeline decided so, and corrections.
 
 import { get, send, waitUntilApplied } from "./api.js";
-import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { addAction, addButtons, dialog, h, put, toast } from "./dom.js";
 import { colour, decimal, duration, eventTime, outcome, personLink, personTitle, probabilityText, signed, thumbnail, wallClock } from "./format.js";
 import { t, tn, told, tx } from "./language.js";
 import { unlinked } from "./similarity.js";
@@ -24,16 +24,20 @@ export async function page(root, context, [asked]) {
   }
 
   // Submits a correction, waits until the pipeline has applied it, and offers to undo it.
-  async function correct(kind, person_ids, { parts = [], name = "", reason = "", force = false } = {}) {
+  async function apply(kind, person_ids, { parts = [], name = "", reason = "", force = false } = {}) {
+    const submitted = await send("corrections", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason, force });
+    const done = await waitUntilApplied(submitted);
+    chosen.clear();
+    const action = done.can_undo ? { name: t("Undo"), run: () => undo(done.number) } : null;
+    const warning = (done.outcome || "").split("; warning: ")[1];
+    const correction = CORRECTIONS[kind];
+    toast(warning ? t("Done: {correction}. Warning: {warning}", { correction, warning: told(warning) }) : done.state === "done" ? t("Done: {correction}", { correction }) : t("Submitted: {correction}. The pipeline has not applied it yet.", { correction }), { action, bad: Boolean(warning) });
+    await refresh();
+  }
+
+  async function correct(...correction) {
     try {
-      const submitted = await send("corrections", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason, force });
-      const done = await waitUntilApplied(submitted);
-      chosen.clear();
-      const action = done.can_undo ? { name: t("Undo"), run: () => undo(done.number) } : null;
-      const warning = (done.outcome || "").split("; warning: ")[1];
-      const correction = CORRECTIONS[kind];
-      toast(warning ? t("Done: {correction}. Warning: {warning}", { correction, warning: told(warning) }) : done.state === "done" ? t("Done: {correction}", { correction }) : t("Submitted: {correction}. The pipeline has not applied it yet.", { correction }), { action, bad: Boolean(warning) });
-      await refresh();
+      await apply(...correction);
     } catch (error) {
       toast(error.message, { bad: true });
     }
@@ -166,7 +170,6 @@ export async function page(root, context, [asked]) {
     const number = h("input", { type: "number", min: 1, required: true, "aria-label": t("Person number"), style: { width: "9em" } });
     const preview = h("div", { className: "bar" });
     const warning = h("p", { className: "note hidden", role: "alert" });
-    const button = h("button", { className: "main" }, t("Merge"));
     let isTogether = false;
     number.oninput = async () => {
       const { num, text } = number.value ? await get("corrections/together", { one: person.person, two: number.value }).catch(() => ({ num: 0 })) : { num: 0 };
@@ -181,18 +184,18 @@ export async function page(root, context, [asked]) {
     const box = dialog(t("Merge person {person} with", { person: person.person }),
       h("p", { className: "soft" }, t("All sightings of the other person become sightings of person {person}. You can undo this.", { person: person.person })), number, warning, preview,
       person.candidates.length ? h("div", { className: "bar" }, t("Candidates:"), person.candidates.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${probabilityText(each.probability)})`))) : null);
-    addButtons(box, button);
-    button.onclick = () => {
-      if (!Number(number.value)) return;
-      box.close();
-      correct("merge", [person.person, Number(number.value)], { reason: "the same person", force: isTogether });
-    };
+    const button = addAction(box, t("Merge"), async () => {
+      const other = Number(number.value);
+      if (!Number.isInteger(other) || other < 1) throw new Error(t("Expected the number of a person, such as 12."));
+      if (other === person.person) throw new Error(t("This is person {person}. Expected the number of another person.", { person: other }));
+      await apply("merge", [person.person, other], { reason: "the same person", force: isTogether });
+    });
   }
 
   function name() {
     const field = h("input", { maxLength: 100, value: person.name, "aria-label": t("Name") });
     const box = dialog(t("Add to the watch-list"), h("p", { className: "soft" }, t("The watch-list rule reports where this person appears. An empty name removes the person from the list. The page Watch-list has a date of expiry and who is told.")), field);
-    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, t("Save")));
+    addAction(box, t("Save"), () => apply("name", [person.person], { name: field.value.trim() }));
   }
 
   async function erase() {

@@ -1,7 +1,7 @@
 // The second factor of the user who is logged in: codes of an app on a phone.
 
-import { send } from "./api.js";
-import { dialog, h, put, s } from "./dom.js";
+import { renewSession, send } from "./api.js";
+import { dialog, h, hold, put, s, toast } from "./dom.js";
 import { t } from "./language.js";
 
 // Shows what a user must do who needs a second factor and has none; resolves when it is done.
@@ -20,18 +20,19 @@ export function open(me) {
   const box = dialog(t("Second factor"));
   const close = h("button", { onclick: () => box.close() }, t("Close"));
   if (!me.second_factor) {
-    box.append(h("p", { className: "soft" }, t("With it, a login needs a code of an app on your phone too.")), setUp(() => location.reload()), h("div", { className: "buttons" }, close));
+    box.append(h("p", { className: "soft" }, t("With it, a login needs a code of an app on your phone too.")),
+      setUp(() => box.close(), async () => { hold(box); close.remove(); await renewSession(); }), h("div", { className: "buttons" }, close));
     return;
   }
   box.append(h("p", {}, t("It is on. Recovery codes left: {count}.", { count: me.recovery_codes })),
     h("p", { className: "soft" }, t("To use another phone, or to get new recovery codes, turn it off and set it up again.")),
     form(t("Turn it off"), [field(t("Password"), { type: "password", autocomplete: "current-password" }), field(t("Code"), { autocomplete: "one-time-code", maxLength: 64 })],
-      async (password, code) => { await send("me/second-factor/off", { password, code }); location.reload(); }),
+      async (password, code) => { await send("me/second-factor/off", { password, code }); await renewSession(); box.close(); toast(t("The second factor is off.")); }),
     h("div", { className: "buttons" }, close));
 }
 
-// Password, then QR code and first code, then the recovery codes.
-function setUp(done) {
+// Password, then QR code and first code, then the recovery codes, which `shown` holds until they are stored.
+function setUp(done, shown = () => {}) {
   const place = h("div");
   put(place, form(t("Set it up"), [field(t("Password"), { type: "password", autocomplete: "current-password" })], async (password) => {
     const made = await send("me/second-factor", { password });
@@ -40,7 +41,8 @@ function setUp(done) {
       form(t("Turn it on"), [field(t("Code that the app shows"), { autocomplete: "one-time-code", inputMode: "numeric", maxLength: 12 })], async (code) => {
         const { recovery_codes: codes } = await send("me/second-factor/on", { code });
         put(place, h("p", {}, t("It is on. Store these recovery codes now: they are not shown again. Each one replaces a code once, if you lose the phone.")),
-          h("pre", { className: "codes" }, codes.join("\n")), h("button", { className: "main", onclick: done }, t("I have stored them")));
+          h("pre", { className: "codes" }, codes.join("\n")), h("button", { type: "button", className: "main", onclick: done }, t("I have stored them")));
+        await shown();
       }));
     place.querySelector("input").focus();
   }));

@@ -17,6 +17,7 @@ import { still } from "./still.js";
 const LEARNED = ["overlaps", "no_overlap", "transit_times", "offset_s"];
 const UNLIMITED = /"unlimited"/g;
 const APPLY_MS = 15000;
+const AGAIN_MS = 3000; // between two looks for a picture that is awaited
 const STATES = {
   applied: ["good", t("The run follows these rules.")],
   waiting: ["warn", t("The run has not taken these rules yet.")],
@@ -31,8 +32,7 @@ let draft = null; // what is not saved yet; it outlives a look at another page
 export async function page(root, context) {
   const { is_live: isLive } = context.site;
   let saved = await get("rules");
-  const isStale = draft && draft.number !== saved.number;
-  if (!draft || isStale) draft = fresh(saved);
+  if (!draft?.isChanged) draft = fresh(saved);
   let camera = context.site.cameras[0];
   let size = [360, 640];
   const status = h("p", { "aria-live": "polite" });
@@ -53,7 +53,7 @@ export async function page(root, context) {
         h("section", { className: "card drawing" }, h("div", { className: "bar" }, h("label", {}, t("Camera"), choice),
           h("button", { "data-key": "new zone", onclick: () => begin("zones") }, t("New zone")),
           h("button", { "data-key": "new line", onclick: () => begin("lines") }, t("New line")),
-          h("button", { "data-key": "new mask", onclick: () => begin("masks") }, t("New privacy mask"))), drawing.canvas, note),
+          h("button", { "data-key": "new mask", onclick: () => begin("masks") }, t("New privacy mask"))), drawing.element, note),
         h("section", { className: "card" }, h("h2", {}, t("Zones, lines and privacy masks")), list)),
       camerasCard(camerasChanged),
       learned.element,
@@ -113,10 +113,28 @@ export async function page(root, context) {
   async function choose(name) {
     camera = name;
     drawing.pending = null;
+    drawing.show(null);
+    tell(t("The picture of camera {camera} is awaited…", { camera }));
     const found = await still(camera, isLive);
+    if (camera !== name) return;
+    show(found);
+    if (!found && isLive) awaitPicture(name);
+  }
+
+  // Looks again for the picture of a camera that has none yet, until there is one, or another camera is chosen.
+  async function awaitPicture(name) {
+    let found = null;
+    while (!found && camera === name && root.isConnected) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      found = await still(name, isLive);
+    }
+    if (found && camera === name && root.isConnected) show(found);
+  }
+
+  function show(found) {
     size = found?.frame_hw ?? size;
     drawing.show(found?.picture ?? null);
-    tell(found ? t("Drag a corner to move it, or the middle of an edge to add one. The arrow keys move a selected zone.") : t("There is no picture of this camera now. Corners can be written as numbers."));
+    tell(found ? t("Drag a corner to move it, or the middle of an edge to add one. The arrow keys move a selected zone.") : isLive ? t("There is no picture of this camera yet. It is awaited. Corners can be written as numbers.") : t("There is no picture of this camera. Corners can be written as numbers."));
     ground.show();
     drawList();
   }
@@ -152,7 +170,7 @@ export async function page(root, context) {
     put(status, draft.isChanged ? h("span", { className: "tag warn" }, t("not saved")) : h("span", { className: `tag ${kind}` }, saved.number ? t("version {number}", { number: saved.number }) : t("as configured")),
       " ", draft.isChanged ? t("Nothing holds before you save.") : stateText(saved.state));
     put(bar, h("button", { "data-key": "try", onclick: tryOut }, t("Try on this run")),
-      h("button", { "data-key": "discard", disabled: !draft.isChanged, onclick: () => load(saved) }, t("Discard")),
+      h("button", { "data-key": "discard", disabled: !draft.isChanged, onclick: async () => load(await get("rules")) }, t("Discard")),
       h("button", { className: "main", "data-key": "save", disabled: !draft.isChanged, onclick: save }, t("Save…")));
   }
 
@@ -165,6 +183,18 @@ export async function page(root, context) {
     drawRules();
     drawPast();
     learned.refresh();
+  }
+
+  // After somebody else has saved: the newest version is shown, or offered where something is not saved yet.
+  function overtaken(newest) {
+    if (!draft.isChanged) return load(newest);
+    saved = newest;
+    drawBar();
+    drawPast();
+    const { number, versions: [{ by }] } = newest;
+    put(result, h("div", { className: "note", role: "alert", "data-newer": number },
+      t("{name} has saved version {number} while you edited. What you drew cannot be saved over it: load that version, and draw again.", { name: by, number }), " ",
+      h("button", { "data-key": "load newer", onclick: () => load(newest) }, t("Load version {number}", { number }))));
   }
 
   function drawRules() {
@@ -198,6 +228,8 @@ export async function page(root, context) {
   async function save() {
     const found = await checked(text());
     if (!found) return;
+    const newest = await get("rules");
+    if (newest.number !== draft.number) return overtaken(newest);
     const reason = h("input", { maxLength: 500, "aria-label": t("Reason"), placeholder: t("why, for the history") });
     const box = dialog(t("Save?"), h("p", {}, isLive ? t("Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes.") : t("The next start of the run follows this.")), 
       JSON.stringify(draft.edits.site.masks) === JSON.stringify(saved.edits.site.masks) ? null : h("p", { className: "note" }, MASKS_HOLD), difference(found.diff), reason);
@@ -218,6 +250,8 @@ export async function page(root, context) {
       toast(`${t("Version {number}.", { number })} ${stateText(found.state)} ${ofCameras(cameras)}`.trimEnd(), { bad: found.state.name === "refused", action: { name: t("Undo"), run: () => restore(before || 1, take) } });
     } catch (error) {
       toast(error.message, { bad: true });
+      const newest = await get("rules");
+      if (newest.number !== draft.number) overtaken(newest);
     }
   }
 
@@ -257,7 +291,7 @@ export async function page(root, context) {
   drawBar();
   drawRules();
   drawPast();
-  if (isStale) toast(t("Somebody else has saved a newer version; your edits were dropped."), { bad: true });
+  if (saved.number !== draft.number) overtaken(saved);
   await choose(camera);
 }
 

@@ -5,7 +5,7 @@ import { t } from "./language.js";
 
 export const ROLES = { viewer: t("viewer"), operator: t("operator"), administrator: t("administrator") };
 export const SEVERITIES = { info: t("info"), warning: t("warning"), critical: t("critical") };
-export const ALERT_STATES = { raised: t("raised"), amended: t("amended"), acknowledged: t("acknowledged"), retracted: t("retracted") };
+export const ALERT_STATES = { raised: t("raised"), amended: t("amended"), ended: t("ended"), acknowledged: t("acknowledged"), retracted: t("retracted") };
 // Why an operator corrected something, where the page says it for them. The ledger keeps it in English.
 export const REASONS = { "all sightings": t("all sightings"), "another person": t("another person"), checked: t("checked"), "not this person": t("not this person"), "the same person": t("the same person") };
 export const CAMERA_CHANGES = { add: t("added"), remove: t("removed") };

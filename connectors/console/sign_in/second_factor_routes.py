@@ -64,7 +64,7 @@ class SecondFactorRoutes:
             mine, self.prepare, methods=["POST"], summary="Get the QR code of a second factor, which does not count yet"
         )
         add(f"{mine}/on", self.turn_on, methods=["POST"], summary="Let it count; the recovery codes are shown once")
-        add(f"{mine}/off", self.turn_off, methods=["POST"], summary="Turn your second factor off; ends your sessions")
+        add(f"{mine}/off", self.turn_off, methods=["POST"], summary="Turn your second factor off")
         add("/users/{name}/second-factor", self.reset, methods=["DELETE"], summary="Reset the second factor of a user")
         add("/second-factor", self.requirement, methods=["GET"], summary="Get who needs a second factor")
         add("/second-factor", self.require, methods=["PUT"], summary="Require a second factor, at once")
@@ -85,16 +85,15 @@ class SecondFactorRoutes:
             raise HTTPException(403, "wrong code; compare the clocks of this machine and of the phone")
         self._accounts.log_out(user.name)
         self._notes.audit(user.name, "second factor on", "")
-        now = self._accounts.user(user.name)
-        if now is not None:
-            self._sessions.set_cookie(request, response, now)
+        self._sessions.go_on(request, response, user)
         return {"recovery_codes": codes}
 
-    def turn_off(self, user: Person, proof: FullProof) -> dict[str, Any]:
-        """Turn the second factor off; takes password and code."""
+    def turn_off(self, request: Request, response: Response, user: Person, proof: FullProof) -> dict[str, Any]:
+        """Turn the second factor off; takes password and code, and ends the other sessions of the user."""
         self._check(user, proof.password, proof.code)
         self._accounts.drop_second_factor(user.name)
         self._notes.audit(user.name, "second factor off", "")
+        self._sessions.go_on(request, response, user)
         return {"name": user.name}
 
     def reset(self, user: Administrator, name: Annotated[Name, Path()]) -> dict[str, Any]:

@@ -150,19 +150,27 @@ class Accounts:
         self.put("admin", password, Role.ADMINISTRATOR, None)
         return password
 
-    def put(self, name: str, password: str, role: Role, cameras: tuple[str, ...] | None) -> None:
+    def put(self, name: str, password: str | None, role: Role, cameras: tuple[str, ...] | None) -> None:
         """Add a user, or change one and end their sessions and tokens.
 
+        Args:
+            name: Unique.
+            password: None to keep the password of a user.
+            role: What the user may do.
+            cameras: Cameras that the user may see; None: all.
+
         Raises:
-            ConfigError: If the password is too short, the user has none, no administrator would remain, or the name
-                of a new user looks like another's.
+            ConfigError: If the password is too short or missing, the user has none, no administrator would remain, or
+                the name of a new user looks like another's.
         """
         user = self.user(name)
         if user is None:
             self._check_new(name)
         if user is not None and user.is_external:
             raise ConfigError(f"{name}: expected a user with a password, got one whom another system signs in")
-        if len(password) < MIN_PASSWORD:
+        if password is None and user is None:
+            raise ConfigError(f"password: expected one for the new user {name}, got none; choose one")
+        if password is not None and len(password) < MIN_PASSWORD:
             raise ConfigError(
                 f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
             )
@@ -171,8 +179,10 @@ class Accounts:
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
         self._database.change(
             "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-            "hash = excluded.hash, role = excluded.role, cameras = excluded.cameras, epoch = epoch + 1",
-            *(name, self._hasher.hash(password), role.value, None if cameras is None else json.dumps(cameras)),
+            "hash = coalesce(nullif(excluded.hash, ''), hash), role = excluded.role, cameras = excluded.cameras, "
+            "epoch = epoch + 1",
+            *(name, "" if password is None else self._hasher.hash(password)),
+            *(role.value, None if cameras is None else json.dumps(cameras)),
         )
 
     def put_external(self, name: str, subject: str, role: Role, cameras: tuple[str, ...] | None) -> User:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,13 +164,20 @@ class PictureStore:
             int(self._database.rows(f"SELECT coalesce(sum(length(jpeg)), 0) FROM {kind}")[0][0]) for kind in KINDS
         )
 
-    def num_pictures(self) -> int:
-        """Return how many pictures there are."""
-        return int(self._database.rows("SELECT count(*) FROM pictures")[0][0])
+    def held(self, sees: Callable[[str], bool]) -> tuple[int, int, int]:
+        """Return how many pictures and clips there are of some cameras, and their bytes.
 
-    def num_clips(self) -> int:
-        """Return how many clips there are."""
-        return int(self._database.rows("SELECT count(*) FROM clips")[0][0])
+        Args:
+            sees: Whether a camera is one of these.
+        """
+        nums, num_bytes = dict.fromkeys(KINDS, 0), 0
+        for kind in KINDS:
+            query = f"SELECT track, count(*), sum(length(jpeg)) FROM {kind} GROUP BY track"
+            for track, num, size in self._database.rows(query):
+                if sees(TrackId.parse(track).camera_id):
+                    nums[kind] += num
+                    num_bytes += size
+        return nums["pictures"], nums["clips"], num_bytes
 
     def _tidy_now_and_then(self) -> None:
         self._num_put += 1

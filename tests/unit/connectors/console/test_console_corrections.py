@@ -210,7 +210,7 @@ def test_pictures_are_deleted_after_the_retention_time(tmp_path: Path) -> None:
     with RunningPage(tmp_path, keep_pictures_s=0.0) as page:
         page.add_pictures()
         page.state.pictures.tidy()
-        assert page.state.pictures.num_pictures() == 0
+        assert page.state.pictures.parts() == []
 
 
 def test_the_audit_says_who_submitted_a_correction(page: RunningPage, client: httpx.Client) -> None:

@@ -108,12 +108,14 @@ def test_a_forged_cookie_is_refused(fresh: RunningPage) -> None:
             assert answer.status_code == 401
 
 
-def test_a_session_ends_when_its_user_logs_out_or_changes_the_password(fresh: RunningPage) -> None:
+def test_a_session_ends_when_its_user_logs_out_or_changes_the_password_elsewhere(fresh: RunningPage) -> None:
     with fresh.client("gina") as one, fresh.client("gina") as other:
         assert one.get("/api/people").status_code == 401  # the second login changed the user, which ended this session
+        one.post("/api/login", json={"name": "gina", "password": PASSWORD})
         change = {"old": PASSWORD, "new": "another password"}
         assert other.post("/api/me/password", json=change).status_code == 200
-        assert other.get("/api/people").status_code == 401
+        assert one.get("/api/people").status_code == 401
+        assert other.get("/api/people").status_code == 200, "the one who changed it goes on"
     with fresh.client("hugo") as client:
         assert client.post("/api/logout", json={}).status_code == 200
         assert client.get("/api/people").status_code == 401
@@ -277,6 +279,57 @@ def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:
         shown = client.put("/api/users/paul", json=new).json()
         assert (shown["name"], shown["role"], shown["cameras"]) == ("paul", "viewer", ["east"])
         assert client.delete("/api/users/paul").status_code == 200
+
+
+def test_a_new_user_with_the_name_of_another_is_refused_and_changes_nothing(fresh: RunningPage) -> None:
+    fresh.accounts.put("paul", PASSWORD, Role.OPERATOR, ("east",))
+    new = {"name": "paul", "password": "another password", "role": "administrator"}
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        refused = client.post("/api/users", json=new)
+        assert (refused.status_code, "this name is taken" in refused.text) == (409, True)
+        found = fresh.accounts.log_in("paul", PASSWORD)
+        assert found is not None
+        assert (found.role, found.cameras) == (Role.OPERATOR, ("east",))
+        added = client.post("/api/users", json={**new, "name": "pia"})
+        assert (added.status_code, added.json()["role"]) == (200, "administrator")
+
+
+@pytest.mark.parametrize("name", ["a/b", "a?b", "a#b", "", "a b", "x" * 65])
+def test_a_name_that_no_address_can_have_is_refused_with_the_rule(fresh: RunningPage, name: str) -> None:
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        refused = client.post("/api/users", json={"name": name, "password": PASSWORD, "role": "viewer"})
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "name: expected at most 64 letters, digits and _ . @ -; correct it"
+
+
+def test_a_user_of_no_camera_is_refused(fresh: RunningPage) -> None:
+    new = {"password": PASSWORD, "role": "viewer", "cameras": []}
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        for refused in (
+            client.post("/api/users", json={"name": "paul", **new}),
+            client.put("/api/users/paul", json=new),
+        ):
+            assert (refused.status_code, refused.json()["detail"]) == (
+                422,
+                "cameras: expected at least one, got none; choose one, or all",
+            )
+    assert fresh.accounts.user("paul") is None
+
+
+def test_a_change_of_the_role_keeps_the_password_and_who_changes_themselves_stays_logged_in(fresh: RunningPage) -> None:
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        changed = {"password": None, "role": "administrator"}
+        assert client.put("/api/users/paul", json=changed).status_code == 409, "a new user needs a password"
+        fresh.accounts.put("paul", PASSWORD, Role.VIEWER, None)
+        assert client.put("/api/users/paul", json=changed).status_code == 200
+        found = fresh.accounts.log_in("paul", PASSWORD)
+        assert found is not None
+        assert found.role is Role.ADMINISTRATOR
+        with fresh.client() as other:
+            other.post("/api/login", json={"name": "olga", "password": PASSWORD})
+            assert client.put("/api/users/olga", json={**changed, "cameras": ["east"]}).status_code == 200
+            assert other.get("/api/me").status_code == 401
+        assert client.get("/api/me").json()["cameras"] == ["east"]
 
 
 def test_a_user_of_a_camera_that_is_not_there_is_refused(fresh: RunningPage) -> None:

@@ -196,4 +196,4 @@ def test_malformed_pictures_and_those_of_other_cameras_are_dropped(page: Running
             socket.send(len(header).to_bytes(4, "big") + header + b"\xff\xd8")
         while page.state.live_view.num_bad < 4:
             time.sleep(0.01)
-    assert page.state.pictures.num_pictures() + page.state.pictures.num_clips() == 0
+    assert page.state.pictures.parts() == []

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,40 @@ def test_an_acknowledgement_ends_when_the_alert_is_retracted_and_can_be_given_ag
         assert shown() == ("acknowledged", "ann")
 
 
+def test_alerts_that_have_ended_are_found_by_the_word_that_the_page_shows(tmp_path: Path) -> None:
+    with RunningPage(tmp_path) as page, page.client("ann") as client:
+        over, going = page.state.ledger_view.alerts()[-2:]
+        ledger = Ledger(tmp_path / "ledger.sqlite")
+        amended = {"state": AlertState.AMENDED, "revision": 2}
+        ledger.append([replace(over, ended_at=50.0, **amended), replace(going, **amended)])
+        ledger.close()
+
+        def keys(state: str) -> set[str]:
+            return {each["key"] for each in client.get("/api/alerts", params={"state": state}).json()["alerts"]}
+
+        while keys("amended") != {over.key, going.key}:
+            time.sleep(0.05)
+        assert keys("ended") == {over.key}
+        refused = client.get("/api/alerts", params={"state": "nonsense"}).json()["detail"]
+        assert [each["msg"].startswith("state: expected one of 'raised'") for each in refused] == [True]
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ([1, -1], "person_ids: expected at least 1; correct it"),
+        ([1, 1.5], "person_ids: expected a whole number; correct it"),
+        (["x", 1], "person_ids: expected a whole number; correct it"),
+        (None, "person_ids: expected another value, as the API page says; correct it"),
+    ],
+)
+def test_what_a_request_lacks_is_said_in_a_sentence(page: RunningPage, people: object, message: str) -> None:
+    with page.client("zoe") as client:
+        refused = client.post("/api/corrections", json={"kind": "merge", "person_ids": people})
+        assert refused.status_code == 422
+        assert [each["msg"] for each in refused.json()["detail"]] == [message]
+
+
 def test_an_alert_that_somebody_handles_is_acknowledged_by_nobody_else(tmp_path: Path) -> None:
     key = "dwell/1/0.5"
     with RunningPage(tmp_path) as page, page.client("ann") as ann, page.client("bob") as bob:
@@ -120,7 +155,16 @@ def test_an_alert_that_somebody_handles_is_acknowledged_by_nobody_else(tmp_path:
             assert ann.post("/api/alerts/acknowledge", json={"key": key}).json()["acknowledged"]["by"] == "ann"
         refused = bob.post("/api/alerts/acknowledge", json={"key": key})
         assert (refused.status_code, refused.json()["detail"][:15]) == (409, "ann handles it;")
-        assert bob.post("/api/alerts/acknowledge-all", json={"keys": [key]}).json() == {"acknowledged": []}
+        both = bob.post("/api/alerts/acknowledge-all", json={"keys": [key, "no/such/alert"]}).json()
+        assert both == {
+            "acknowledged": [],
+            "left_out": [
+                {"key": key, "why": refused.json()["detail"]},
+                {"key": "no/such/alert", "why": "there is no such alert"},
+            ],
+        }
+        audit = page.state.ledger_view.audit()
+        assert not [entry for entry in audit if entry.action == "alerts acknowledged"], "nothing was done"
         assert bob.post("/api/alerts/take-back", json={"keys": [key]}).json() == {"open": [key]}
         assert bob.post("/api/alerts/acknowledge", json={"key": key}).json()["acknowledged"]["by"] == "bob"
         ledger = Ledger(tmp_path / "ledger.sqlite")

@@ -112,6 +112,14 @@ def test_an_alert_shows_its_own_camera_and_no_picture_of_another(page: RunningPa
         assert everything.get("/api/alerts/scene", params={"key": "again/7/60"}).status_code == 200
 
 
+def test_the_figures_of_privacy_are_of_the_cameras_that_are_seen(page: RunningPage, client: httpx.Client) -> None:
+    with page.client("all", Role.OPERATOR) as everything:
+        whole, part = (each.get("/api/privacy").json() for each in (everything, client))
+    spans = [span.part.track_id.camera_id for span, _ in page.spans()]
+    assert (whole["num_pictures"], part["num_pictures"]) == (len(spans), spans.count("west"))
+    assert 0 < part["num_bytes"] < whole["num_bytes"]
+
+
 def test_an_administrator_of_one_camera_gives_nobody_others(page: RunningPage) -> None:
     page.accounts.put("boss", PASSWORD, Role.ADMINISTRATOR, None)
     with page.client("wim", Role.ADMINISTRATOR, ("west",)) as client:

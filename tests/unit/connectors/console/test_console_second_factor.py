@@ -130,14 +130,17 @@ def test_after_some_wrong_codes_the_right_one_must_wait_and_a_login_without_a_co
     assert log_in(page, "eli", codes[0]).status_code == 429
 
 
-def test_turning_it_off_takes_password_and_code_and_ends_the_sessions(page: RunningPage) -> None:
-    with page.client("fay") as client:
-        phone, _ = set_up(client)
+def test_turning_it_off_takes_password_and_code_and_ends_the_other_sessions(page: RunningPage) -> None:
+    with page.client("fay") as client, page.client() as other:
+        phone, codes = set_up(client)
+        other.post("/api/login", json={"name": "fay", "password": PASSWORD, "code": codes[0]})
+        assert other.get("/api/people").status_code == 200
         assert client.post(MINE, json={"password": PASSWORD}).status_code == 409
         for wrong in ({"password": "wrong", "code": phone.code()}, {"password": PASSWORD, "code": "000000"}):
             assert client.post(f"{MINE}/off", json=wrong).status_code == 403
         assert client.post(f"{MINE}/off", json={"password": PASSWORD, "code": phone.code()}).status_code == 200
-        assert client.get("/api/people").status_code == 401
+        assert other.get("/api/people").status_code == 401
+        assert client.get("/api/people").status_code == 200
     assert log_in(page, "fay").status_code == 200
 
 
