@@ -172,12 +172,13 @@ export async function page(root, context, [asked]) {
     const warning = h("p", { className: "note hidden", role: "alert" });
     let isTogether = false;
     number.oninput = async () => {
-      const { num, text } = number.value ? await get("corrections/together", { one: person.person, two: number.value }).catch(() => ({ num: 0 })) : { num: 0 };
+      const isOther = /^[1-9]\d*$/.test(number.value) && Number(number.value) !== person.person;
+      const { num, text } = isOther ? await get("corrections/together", { one: person.person, two: number.value }).catch(() => ({ num: 0 })) : { num: 0 };
       isTogether = num > 0;
       warning.classList.toggle("hidden", !isTogether);
       put(warning, isTogether ? t("Two people? They {were}.", { were: told(text) }) : "");
       put(button, isTogether ? t("Merge all the same") : t("Merge"));
-      const { people } = number.value ? await get("people", { number: number.value }).catch(() => ({ people: [] })) : { people: [] };
+      const { people } = isOther ? await get("people", { number: number.value }).catch(() => ({ people: [] })) : { people: [] };
       put(preview, people.map((each) => h("div", { style: { height: "180px" } }, thumbnail(each.picture, personTitle(each.person)))));
       for (const image of preview.querySelectorAll(".thumbnail")) image.style.height = "180px";
     };
