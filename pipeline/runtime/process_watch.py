@@ -121,7 +121,7 @@ class ProcessWatch:
             )
 
     def _wanted(self, hosts: Iterable[_Host]) -> str:
-        kinds = Counter((host.kind, _share(host.share)) for host in hosts)
+        kinds = Counter((host.kind, said(host.share)) for host in hosts)
         return ", ".join(f"{number} of {kind} ({share} each)" for (kind, share), number in kinds.items())
 
     async def run(self, site: str | None = None) -> None:
@@ -190,7 +190,8 @@ def _kill(host: _Host, *, is_for_good: bool = False) -> None:
     ray.kill(host.handle, no_restart=is_for_good or is_camera)
 
 
-def _share(share: Share) -> str:
+def said(share: Share) -> str:
+    """Return in words what an actor reserves."""
     return _amounts(_reserves(share))
 
 
