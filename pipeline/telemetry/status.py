@@ -82,7 +82,8 @@ def last_status_at(folder: Path) -> float | None:
 def frame_sizes(folder: Path) -> dict[str, tuple[int, int]]:
     """Return height and width of the first frame of each camera of the last run into a folder, as far as known."""
     try:
-        cameras = json.loads((folder / "status.json").read_text())["cameras"]
+        status = json.loads((folder / "status.json").read_text())
+        cameras = {**status.get("removed_cameras", {}), **status["cameras"]}
         sizes = {camera_id: status.get("frame_hw") for camera_id, status in cameras.items()}
         return {camera_id: (int(size[0]), int(size[1])) for camera_id, size in sizes.items() if size}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
@@ -146,10 +147,11 @@ class _Answers:
             *(self._ask_camera(camera_id, camera) for camera_id, camera in cameras.items()),
         )
         self._cameras = dict(zip(cameras, statuses, strict=True))
+        left = {camera_id: status for camera_id, status in self._cameras.items() if status.removed_at is not None}
         return {
             "at": time.time(),
-            "cameras": {camera_id: self._with_speed(camera_id) for camera_id in cameras},
-            "removed_cameras": {camera_id: asdict(status) for camera_id, status in self._pipeline.removed.items()},
+            "cameras": {camera_id: self._with_speed(camera_id) for camera_id in cameras if camera_id not in left},
+            "removed_cameras": {name: asdict(status) for name, status in {**self._pipeline.removed, **left}.items()},
             "match": asdict(self._match),
             "busy": dict(zip(stages, busy, strict=True)),
         }

@@ -87,7 +87,7 @@ class CameraActor:
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
         self._limits = limits
-        self._status, self._stopped = CameraStatus(), asyncio.Event()
+        self._status, self._stopped = CameraStatus(added_at=intake.added_at), asyncio.Event()
         self._is_removed = self._has_ended = False
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
@@ -208,6 +208,8 @@ class CameraActor:
             await self._loss.forget(time.time() if self._source.live else -inf)
         if self._source.live or self._is_removed or is_whole or self._status.error is not None:
             await self._end()
+            if is_whole:  # one that broke off before was not removed
+                self._status = replace(self._status, removed_at=self._paced.until_at)
         else:
             self._status = stopped_early(self._status)
         if self._monitor is not None:

@@ -16,7 +16,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
-from pipeline.telemetry.status import in_background, write_status
+from pipeline.telemetry.status import frame_sizes, in_background, write_status
 
 
 class Lost:
@@ -54,6 +54,13 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
         build_camera=nothing,  # type: ignore[arg-type]
         join=nothing,
     )
+
+
+class Removed:
+    """A recording that has ended at the time at which it was removed."""
+
+    async def status(self) -> CameraStatus:
+        return CameraStatus(removed_at=10.0, frame_hw=(480, 640))
 
 
 class Hung:
@@ -177,3 +184,10 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
 
     asyncio.run(run())
+
+
+def test_a_recording_that_was_removed_stands_with_the_removed_and_its_size_stays_known(tmp_path: Path) -> None:
+    written = written_after(make_pipeline({"east": Well(), "west": Removed()}, fine), tmp_path)
+    assert written["cameras"].keys() == {"east"}
+    assert written["removed_cameras"]["west"]["removed_at"] == 10.0
+    assert frame_sizes(tmp_path) == {"west": (480, 640)}
