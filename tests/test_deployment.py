@@ -1,7 +1,6 @@
 """What can be said of the deployment files where no engine runs: that they are whole, safe, and fit the programs."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,10 +8,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import kubernetes_validate
 import pytest
 import yaml
+from asked_series import of_the_alerts, of_the_board
 from compose_site import documented_camera, followed_since, longest_pause_s, with_another_camera
 from compose_spec import PyCompose
 
@@ -53,73 +51,9 @@ def test_the_compose_file_follows_its_specification(project: dict[str, Any]) -> 
         PyCompose.from_json(json.dumps({**project, "services": {"job": {"image": "x", "read_onlyy": True}}}))
 
 
-@pytest.mark.parametrize("group", ["head", "gpu"])
-def test_the_pods_of_the_ray_cluster_are_as_kubernetes_knows_them(group: str) -> None:
-    template = pod_template(group)
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": group, **template.get("metadata", {})},
-        "spec": template["spec"],
-    }
-    kubernetes_validate.validate(pod, "1.34", strict=True)
-    with pytest.raises(kubernetes_validate.ValidationError, match="containerz"):
-        kubernetes_validate.validate({**pod, "spec": {**pod["spec"], "containerz": []}}, "1.34", strict=True)
-
-
-def test_the_ray_job_is_as_kuberay_knows_it() -> None:
-    schema = strict(kuberay_schema())
-    schema["properties"]["metadata"] = {}
-    validator = jsonschema.Draft202012Validator(schema)
-    job = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())
-    validator.validate(job)
-    job["spec"]["rayClusterSpec"]["headGroupSpec"]["rayStartParamz"] = {}
-    with pytest.raises(jsonschema.ValidationError, match="rayStartParamz"):
-        validator.validate(job)
-
-
-def kuberay_schema() -> Any:
-    """Return KubeRay's own schema of a RayJob, from its public definition or from the development material."""
-    if path := os.environ.get("PASSERBY_KUBERAY_CRD"):
-        versions = yaml.load(Path(path).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["spec"]["versions"]
-        return next(version for version in versions if version["name"] == "v1")["schema"]["openAPIV3Schema"]
-    shared = (
-        Path(os.environ.get("PASSERBY_SHARED", DOCKER.parents[1] / "shared")) / "data/kuberay/rayjob_v1.schema.json"
-    )
-    if not shared.exists():
-        pytest.skip("PASSERBY_KUBERAY_CRD: expected KubeRay's ray.io_rayjobs.yaml, got nothing; see docs/deployment.md")
-    return json.loads(shared.read_text())
-
-
-def strict(schema: Any) -> Any:
-    """Return a schema of Kubernetes in which an unknown key is an error, and a number or a text is either."""
-    if isinstance(schema, list):
-        return [strict(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("x-kubernetes-int-or-string"):
-        return {}
-    is_closed = "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields")
-    closed = {"additionalProperties": False} if is_closed and "additionalProperties" not in schema else {}
-    return {name: strict(each) for name, each in schema.items()} | closed
-
-
-@pytest.mark.parametrize("group", ["head", "gpu"])
-def test_probes_call_what_the_image_has(group: str) -> None:
-    (container,) = pod_template(group)["spec"]["containers"]
-    for probe in ("livenessProbe", "readinessProbe"):
-        assert container[probe]["exec"]["command"][0] == "python"
-
-
-def pod_template(group: str) -> dict[str, Any]:
-    spec = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())["spec"]["rayClusterSpec"]
-    groups = {"head": spec["headGroupSpec"]} | {each["groupName"]: each for each in spec["workerGroupSpecs"]}
-    template: dict[str, Any] = groups[group]["template"]
-    return template
-
-
 def documents() -> list[Path]:
-    return sorted(path for path in DOCKER.rglob("*") if path.suffix in {".yaml", ".json"})
+    found = (path for path in DOCKER.rglob("*") if path.suffix in {".yaml", ".json"})
+    return sorted(path for path in found if path.parent.name != "templates")
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
@@ -207,29 +141,13 @@ def test_nothing_is_written_to_a_topic_that_nobody_makes(services: dict[str, Any
 
 
 def test_the_board_shows_what_is_measured() -> None:
-    board = json.loads((DOCKER / "grafana/boards/passerby.json").read_text())
-    targets = [target for panel in board["panels"] for target in panel["targets"]]
-    shown = {name for target in targets for name in re.findall(r"ray_(\w+)", target["expr"])}
-    assert shown == {*COUNTERS, *GAUGES}
+    assert of_the_board() == {f"ray_{name}" for name in (*COUNTERS, *GAUGES)}
 
 
 def test_the_alerts_are_about_what_is_measured() -> None:
+    assert of_the_alerts() < {f"ray_{name}" for name in (*COUNTERS, *GAUGES)}
     (group,) = yaml.safe_load((DOCKER / "alerts.yaml").read_text())["groups"]
-    asked = {name for rule in group["rules"] for name in re.findall(r"ray_(\w+)", rule["expr"])}
-    assert asked < {*COUNTERS, *GAUGES}
     assert {rule["alert"] for rule in group["rules"]} >= {"CameraAway", "OutboxGrows", "CameraLags"}
-
-
-@pytest.mark.parametrize("group", ["head", "gpu"])
-def test_every_node_of_the_ray_cluster_is_confined(group: str) -> None:
-    template = pod_template(group)
-    assert template["spec"]["securityContext"]["runAsNonRoot"] is True
-    (container,) = template["spec"]["containers"]
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert container["resources"]["limits"]["memory"]
-    assert ("nvidia.com/gpu" in container["resources"]["limits"]) == (group == "gpu")
-    volumes = {volume["name"] for volume in template["spec"]["volumes"]}
-    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
 
 
 def test_a_pause_and_its_end_are_measured_over_a_run_that_counts_anew() -> None:

@@ -44,7 +44,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.alerts": {"numpy", "scipy"},
     "pipeline.counts": {"numpy"},
     "pipeline.ledger": {"msgspec", "numpy", "pyarrow"},
-    "pipeline.telemetry": {"numpy", "ray", "rich"},
+    "pipeline.telemetry": {"numpy", "prometheus_client", "ray", "rich"},
     "pipeline.evaluation": {"numpy", "scipy", "trackeval", "faiss", "rich", "ray"},
     "pipeline.runtime": {"ray"},
     "pipeline.api": {"numpy", "supervision"},

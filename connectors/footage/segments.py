@@ -66,27 +66,30 @@ class PacketSegments:
     Args:
         put: Takes each finished segment; called by the thread that reads the camera, so it must not wait.
         segment_s: Seconds of a segment, at most.
-
-    Attributes:
-        is_fed: Whether packets come that can be kept as they are.
     """
 
     def __init__(self, put: Callable[[Segment], None], segment_s: float = SEGMENT_S) -> None:
         self._put = put
         self._segment_s = segment_s
-        self.is_fed = False
-        self._is_refused = False
+        self._has_come = self._is_refused = self._is_ended = False
         self._begun: object = None
         self._undated: av.Packet | None = None
         self._open: _Copy | None = None
         self._ahead_s: float | None = None
         self._untimed: list[Segment] = []
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether packets come that can be kept as they are."""
+        return self._has_come and not (self._is_refused or self._is_ended)
+
     def packet(self, packet: av.Packet) -> None:
         """Take a packet, which stays as it is."""
-        if self._is_refused or packet.stream.codec_context.name not in COPIED:
+        if self._is_ended:
+            self.close()  # what came before the end, in the thread that took it
+        if self._is_refused or self._is_ended or packet.stream.codec_context.name not in COPIED:
             return
-        self.is_fed = True
+        self._has_come = True
         if packet.pts is None:  # as the first one of an RTSP stream
             self._undated = packet if packet.is_keyframe else None
             return
@@ -107,7 +110,11 @@ class PacketSegments:
             self._undated = None
         except (av.error.FFmpegError, OSError) as error:  # no parameters, for instance: pictures are encoded instead
             logger.warning("packets cannot be kept for clips (%s); pictures are encoded instead", type(error).__name__)
-            self._open, self.is_fed, self._is_refused = None, False, True
+            self._open, self._is_refused = None, True
+
+    def end(self) -> None:
+        """Keep no further packets: pictures are encoded instead."""
+        self._is_ended = True
 
     def shown(self, seconds: float, captured_at: float) -> None:
         """Learn when the picture at a time of the stream was taken."""

@@ -98,7 +98,7 @@ class AnnotatedVideoSink:
         ground: Mapping[str, object] | None = None,
         masks: Mapping[str, object] | None = None,
     ) -> None:
-        self._site_masks = parse_masks(_with_earlier(Path(output_dir) / MASKS, masks or {}))
+        note_masks(Path(output_dir), masks or {})
         self._folder = Path(output_dir) / "annotated"
         self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all, keeps_masks=True)
         self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
@@ -120,6 +120,7 @@ class AnnotatedVideoSink:
         self._boxes.re_export(person_of)
 
     def _draw_all(self) -> None:
+        self._site_masks = parse_masks(note_masks(self._folder.parent, {}))
         boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
         if any(len(of_camera) for of_camera in boxes.values()):
             self._draw(boxes)
@@ -176,8 +177,13 @@ class AnnotatedVideoSink:
         video.finish()
 
 
-def _with_earlier(path: Path, masks: Mapping[str, object]) -> dict[str, object]:
-    """Return masks with those that a file has of earlier, by number, and write all of them into the file."""
+def note_masks(folder: Path, masks: Mapping[str, object]) -> dict[str, object]:
+    """Let the films of a run be covered by these masks too, and return all that were noted, by number.
+
+    Raises:
+        ConnectorError: If the file with those of earlier cannot be read or written.
+    """
+    path = folder / MASKS
     try:
         earlier: list[object] = json.loads(path.read_text()) if path.exists() else []
         known = [*earlier, *(mask for mask in masks.values() if mask not in earlier)]

@@ -60,6 +60,12 @@ def parse_masks(blocks: object) -> dict[str, tuple[Mask, ...]]:
     return found
 
 
+def covers(mask: Mask, drawn_hw: tuple[int, int]) -> bool:
+    """Return whether a mask covers a part of the picture that it is drawn for; height and width, pixels."""
+    height, width = drawn_hw
+    return bool((np.array(mask.polygon).min(0) < ((1, 1) if mask.is_relative else (width, height))).all())
+
+
 def check_masks(masks: Sequence[Mask], drawn_hw: tuple[int, int]) -> None:
     """Raise ``ConfigError`` if a mask lies outside of the picture that it is drawn for: it would cover nothing.
 
@@ -69,7 +75,7 @@ def check_masks(masks: Sequence[Mask], drawn_hw: tuple[int, int]) -> None:
     """
     height, width = drawn_hw
     for mask in masks:
-        if not (np.array(mask.polygon).min(0) < ((1, 1) if mask.is_relative else (width, height))).all():
+        if not covers(mask, drawn_hw):
             raise ConfigError(
                 f"site.masks.{mask.name}: expected corners in a picture of {width}x{height}, got others, which cover "
                 "nothing; draw it again, or write shares of the picture with relative: true"

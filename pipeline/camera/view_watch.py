@@ -108,6 +108,10 @@ class ViewWatch:
         if self.now is not None:
             self._wrong = self.now, self._events[-1].began_at
 
+    def begin_anew(self) -> None:
+        """Take the next picture for the usual view: it is the pipeline that changed what is seen, not the camera."""
+        self._usual = None
+
     def is_still(self, frame: Frame) -> bool:
         """Take the next frame, and return whether the camera has sent its picture for seconds already."""
         at = frame.stamp.captured_at

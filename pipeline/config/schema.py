@@ -20,6 +20,7 @@ AT_LEAST_2: Range = ("at least 2", lambda value: value >= 2)
 AT_LEAST_1: Range = ("at least 1", lambda value: value >= 1)
 FROM_0_TO_1: Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
 ABOVE_0_TO_1: Range = ("a number above 0, 1 at most", lambda value: 0 < value <= 1)
+PORT: Range = ("a port from 1 to 65535", lambda value: 1 <= value <= 65535)
 BETWEEN_0_AND_1: Range = ("a number between 0 and 1", lambda value: 0 < value < 1)
 RESERVED: Range = ("0, or a finite number of at least 0.0001", lambda value: value == 0 or 0.0001 <= value < inf)
 """What an actor reserves of a resource: Ray counts in steps of 0.0001."""
@@ -182,6 +183,14 @@ class LogConfig:
 
 
 @dataclass
+class MetricsConfig:
+    """Where the run itself serves its metrics; see ``serve_metrics``. ``port`` is null for nowhere."""
+
+    port: int | None = number(PORT, None)
+    host: str = "127.0.0.1"
+
+
+@dataclass
 class AlertingConfig:
     """See ``AlertEngine``."""
 
@@ -302,5 +311,6 @@ class PipelineConfig:
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     alerting: AlertingConfig = field(default_factory=AlertingConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)

@@ -11,7 +11,7 @@ from pipeline.config.overrides import quoted, read_overrides
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ReidError
 
-OF_THE_JOB = ("output_dir", "resume", "runtime", "log", "sites")
+OF_THE_JOB = ("output_dir", "resume", "runtime", "log", "metrics", "sites")
 """Keys of the job: one site cannot have its own value."""
 
 _NAME = re.compile(r"\w[\w-]*")

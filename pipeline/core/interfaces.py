@@ -102,7 +102,6 @@ class ReportingSource(Protocol):
 
     def report(self) -> SourceReport:
         """Return what was repaired and left out so far; from any thread."""
-        ...
 
 
 class PacketTap(Protocol):
@@ -110,11 +109,12 @@ class PacketTap(Protocol):
 
     def packet(self, packet: Any) -> None:
         """Take a packet of PyAV, which stays as it is."""
-        ...
 
     def shown(self, seconds: float, captured_at: float) -> None:
         """Learn that the picture of this time in the stream, seconds, was taken at ``captured_at``, Unix seconds."""
-        ...
+
+    def end(self) -> None:
+        """Take no packet any more, whatever comes: they show what is covered now; from any thread."""
 
 
 @runtime_checkable

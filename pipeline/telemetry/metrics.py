@@ -1,8 +1,6 @@
-"""Counters and gauges of a pipeline, for Prometheus through Ray's endpoint."""
+"""Counters and gauges of a pipeline, for Prometheus."""
 
-from collections import defaultdict
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
@@ -42,6 +40,66 @@ GAUGES = {
     "reid_clock_ahead_seconds": ("How far a camera's clock is ahead of this machine's.", ("camera",)),
 }
 """Name: description and labels, besides the site. No label names a person."""
+LEFT_OUT = (
+    *("image", "form", "size", "header", "key", "schema", "repeat"),
+    *("of another camera", "without a value", "deleted by the broker", "dead letters lost"),
+    "places where packets of the recording are missing",
+)
+"""Reasons of ``CameraStatus.left_out`` that our sources have. The counter of another one begins with its first count,
+and Prometheus sees no increase."""
+
+
+Sample = tuple[str, float, dict[str, str]]
+"""Name, value and labels."""
+
+
+def samples(cameras: Mapping[str, CameraStatus], match: MatchStatus, site: str) -> Iterator[Sample]:
+    """Yield every counter and gauge of a site; counters are totals, and those of what has not happened are 0.
+
+    Args:
+        cameras: Their newest status.
+        match: Newest status of the match actor.
+        site: Name of the site; empty where the run has one.
+    """
+    for name, value, labels in (*_of_match(match), *_of_cameras(cameras)):
+        yield name, float(value), {"site": site, **labels}
+
+
+def _of_match(match: MatchStatus) -> Iterator[Sample]:
+    yield "reid_sightings_total", match.num_sightings, {}
+    yield "reid_corrections_total", match.num_corrections, {}
+    yield "reid_alerts_total", match.num_alerts, {}
+    yield "reid_late_total", match.num_late, {}
+    yield "reid_sink_retries_total", match.num_sink_retries, {}
+    yield "reid_unusable_total", match.num_unusable, {}
+    yield "reid_calibration_labels", match.calibration_labels, {}
+    yield "reid_calibration_drift", match.calibration_drift, {}
+    yield "reid_identities", match.num_identities, {}
+    yield "reid_waiting_items", match.num_waiting, {}
+    for sink, report in match.sinks.items():
+        yield "reid_sink_given_up_total", report.num_given_up, {"sink": sink}
+        yield "reid_sink_waiting", report.num_waiting, {"sink": sink}
+        yield "reid_sink_refused", report.refusal is not None, {"sink": sink}
+
+
+def _of_cameras(cameras: Mapping[str, CameraStatus]) -> Iterator[Sample]:
+    yield "reid_cameras_lost", sum(status.error is not None for status in cameras.values()), {}
+    for camera_id, status in cameras.items():
+        camera = {"camera": camera_id}
+        yield "reid_frames_total", status.frames_processed, {**camera, "outcome": "processed"}
+        yield "reid_frames_total", status.frames_dropped, {**camera, "outcome": "dropped"}
+        yield "reid_frames_total", status.bad_frames, {**camera, "outcome": "bad"}
+        for reason in dict.fromkeys((*LEFT_OUT, *status.left_out)):
+            yield "reid_left_out_total", status.left_out.get(reason, 0), {**camera, "reason": reason}
+        yield "reid_frames_concealed_total", status.frames_concealed, camera
+        yield "reid_tracklets_total", status.tracklets, camera
+        yield "reid_reopens_total", status.reopens, camera
+        yield "reid_frame_age_seconds", status.lag_s, camera
+        yield "reid_open_tracks", status.people_now, camera
+        is_away = status.away is not None or status.is_silent or status.error is not None
+        yield "reid_camera_away", is_away, camera
+        yield "reid_camera_tampered", status.view_now is not None, camera
+        yield "reid_clock_ahead_seconds", status.clock_ahead_s, camera
 
 
 class RayMetrics:
@@ -52,50 +110,19 @@ class RayMetrics:
 
         self._counters = {name: Counter(name, text, ("site", *labels)) for name, (text, labels) in COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, ("site", *labels)) for name, (text, labels) in GAUGES.items()}
-        self._reported: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._reported: dict[tuple[str, ...], float] = {}
 
     def show(self, cameras: Mapping[str, CameraStatus], match: MatchStatus, site: str = "") -> None:
         """Report the newest status; ``site`` is empty where the run has one site."""
-        count, level = partial(self._count, site), partial(self._level, site)
-        count("reid_sightings_total", match.num_sightings)
-        count("reid_corrections_total", match.num_corrections)
-        count("reid_alerts_total", match.num_alerts)
-        count("reid_late_total", match.num_late)
-        count("reid_sink_retries_total", match.num_sink_retries)
-        count("reid_unusable_total", match.num_unusable)
-        level("reid_calibration_labels", match.calibration_labels)
-        level("reid_calibration_drift", match.calibration_drift)
-        level("reid_identities", match.num_identities)
-        level("reid_waiting_items", match.num_waiting)
-        for sink, report in match.sinks.items():
-            count("reid_sink_given_up_total", report.num_given_up, sink=sink)
-            level("reid_sink_waiting", report.num_waiting, sink=sink)
-            level("reid_sink_refused", report.refusal is not None, sink=sink)
-        for camera, status in cameras.items():
-            for outcome, number in (
-                ("processed", status.frames_processed),
-                ("dropped", status.frames_dropped),
-                ("bad", status.bad_frames),
-            ):
-                count("reid_frames_total", number, camera=camera, outcome=outcome)
-            for reason, number in status.left_out.items():
-                count("reid_left_out_total", number, camera=camera, reason=reason)
-            count("reid_frames_concealed_total", status.frames_concealed, camera=camera)
-            count("reid_tracklets_total", status.tracklets, camera=camera)
-            count("reid_reopens_total", status.reopens, camera=camera)
-            level("reid_frame_age_seconds", status.lag_s, camera=camera)
-            level("reid_open_tracks", status.people_now, camera=camera)
-            is_away = status.away is not None or status.is_silent or status.error is not None
-            level("reid_camera_away", is_away, camera=camera)
-            level("reid_camera_tampered", status.view_now is not None, camera=camera)
-            level("reid_clock_ahead_seconds", status.clock_ahead_s, camera=camera)
-        level("reid_cameras_lost", sum(status.error is not None for status in cameras.values()))
+        for name, value, labels in samples(cameras, match, site):
+            if name in self._gauges:
+                self._gauges[name].set(value, labels)
+            else:
+                self._count(name, value, labels)
 
-    def _count(self, site: str, name: str, total: int, **labels: str) -> None:
-        key = (site, name, *labels.values())
-        if total > self._reported[key]:
-            self._counters[name].inc(total - self._reported[key], {"site": site, **labels})
+    def _count(self, name: str, total: float, labels: dict[str, str]) -> None:
+        key = (name, *labels.values())
+        added = total - self._reported.get(key, 0.0)
+        if added > 0 or key not in self._reported:
+            self._counters[name]._record(max(0.0, added), labels)  # inc() refuses the 0 that a series begins with
             self._reported[key] = total
-
-    def _level(self, site: str, name: str, value: float, **labels: str) -> None:
-        self._gauges[name].set(float(value), {"site": site, **labels})

@@ -89,7 +89,7 @@ def test_a_plug_in_that_cannot_work_where_it_is_placed_is_one_line(
 def test_the_device_of_a_plug_in_reserves_a_gpu_and_what_is_missing_is_said_by_its_node(
     cluster: dict[str, str], clip: Path, tmp_path: Path
 ) -> None:
-    """The documented command of docker/kuberay.yaml: a node that only says it has a GPU has no CUDA."""
+    """The command of the chart docker/helm: a node that only says it has a GPU has no CUDA."""
     finished = run_there(cluster, clip, tmp_path / "out", "device=cuda", "gallery.device=cpu")
     assert finished.code == 2
     (line,) = finished.errors

@@ -227,13 +227,13 @@ class RuleRoutes:
         if not self._state.is_live:
             return {"name": "next_start", "reason": ""}
         digest = hashlib.sha256(text.encode()).hexdigest()
-        told = [each for each in self._state.ledger_view.audit() if each.by == "configuration"]
-        newest = next((each for each in reversed(told) if each.action in ("rules applied", "rules refused")), None)
-        if newest is not None and newest.action == "rules applied" and newest.subject == digest:
-            return {"name": "applied", "reason": ""}
-        if newest is not None and newest.action == "rules refused":
-            return {"name": "refused", "reason": newest.subject}
-        return {"name": "waiting", "reason": ""}
+        told = {each.action.split()[0]: each for each in self._state.ledger_view.audit() if each.by == "configuration"}
+        rules, masks = told.get("rules"), told.get("masks")
+        for each in (rules, masks):  # the newest of each kind: the matcher follows rules, cameras follow masks
+            if each is not None and each.action.endswith(" refused"):
+                return {"name": "refused", "reason": each.subject}
+        is_applied = rules is not None and rules.subject == digest
+        return {"name": "applied" if is_applied else "waiting", "reason": ""}
 
 
 def finite(value: Any) -> Any:

@@ -22,7 +22,7 @@ const STATES = {
   next_start: ["", t("This run has ended. The next start follows these rules.")],
 };
 
-const MASKS_HOLD = t("A privacy mask covers everything that is seen, stored and shown from the next start of the run on. What was stored before stays as it is.");
+const MASKS_HOLD = t("A privacy mask covers everything that is seen, stored and shown at once; one that is taken away covers until the next start of the run. What was stored before stays as it is.");
 
 let draft = null; // what is not saved yet; it outlives a look at another page
 

@@ -36,7 +36,7 @@ class ProxySettings:
 
     Attributes:
         networks: Addresses from which the headers are believed.
-        name_header: Header with the user's name, in lower case.
+        name_header: Header with the user's name, UTF-8; the header's own name in lower case.
         groups_header: Header with the groups, separated by commas, in lower case.
         rights: Role and cameras by group.
     """
@@ -62,6 +62,10 @@ class ProxySettings:
         for key in ("name_header", "groups_header"):
             if not isinstance(values[key], str) or not HEADER.fullmatch(values[key].lower()):
                 raise ConfigError(f"{KEY}.{key}: expected the name of a header, got {values[key]!r}; correct it")
+        if values["name_header"].lower() == values["groups_header"].lower():
+            raise ConfigError(
+                f"{KEY}.groups_header: expected another header than name_header, got the same; correct it"
+            )
         addresses = values["addresses"]
         if not isinstance(addresses, list | tuple):
             raise ConfigError(f"{KEY}.addresses: expected a list, got {addresses!r}; write [{addresses}]")
@@ -83,8 +87,8 @@ class ProxySettings:
         Raises:
             ProxyRefusedError: If the request is not from the proxy, or its headers are not one name with rights here.
         """
-        names = connection.headers.getlist(self.name_header)
-        groups = connection.headers.getlist(self.groups_header)
+        names = _texts(connection, self.name_header)
+        groups = _texts(connection, self.groups_header)
         if not names and not groups:
             return None
         if not self._is_proxy(connection):
@@ -107,3 +111,15 @@ class ProxySettings:
             return False
         mapped = getattr(address, "ipv4_mapped", None)
         return any(each in network for network in self.networks for each in (address, mapped) if each is not None)
+
+
+def _texts(connection: HTTPConnection, header: str) -> list[str]:
+    """Return the values of a header: UTF-8, as proxies send them, or else Latin-1."""
+    return [_utf8(value) for value in connection.headers.getlist(header)]
+
+
+def _utf8(value: str) -> str:
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value

@@ -8,8 +8,10 @@ from dataclasses import replace
 from math import inf, isfinite
 from typing import Any
 
+from connectors.sinks.annotated_video import note_masks
 from pipeline.cli.cameras.changes import added, check_removal, plan_addition, removed
 from pipeline.cli.cameras.checks import check_pictures
+from pipeline.cli.cameras.mask_edits import MaskEdits
 from pipeline.cli.recordings import write_recordings
 from pipeline.config.composition import to_yaml
 from pipeline.config.edits_of_run import as_run
@@ -46,15 +48,25 @@ class CameraApplier:
         self.config, self.plan = config, plan
         self._pipeline = pipeline
         self._book = CameraBook(plan.output_dir)
+        self._masks = MaskEdits(config, plan)
 
     async def watch(self) -> None:
         """Carry commands out as they come, until cancelled."""
         while True:
             try:
                 await self.apply_pending()
+                await self._cover()
             except ReidError as error:
                 logger.warning("camera commands wait: %s", error)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _cover(self) -> None:
+        """Follow the masks that are edited; a camera that comes later, and films at the end, have them, too."""
+        masks = await self._masks.follow(self.config, self._pipeline.cameras)
+        if masks is not None:
+            self.config = replace(self.config, site=replace(self.config.site, masks=masks))
+            if "annotated_video" in self.config.sink:
+                await asyncio.to_thread(note_masks, self.plan.output_dir, masks)
 
     async def apply_before_the_first_frame(self) -> None:
         """Apply what the run before left, so that a recording is not read past the time of a command.

@@ -14,6 +14,8 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.core.errors import ConfigError
 from pipeline.runtime.assembly import start_sites
 from pipeline.runtime.cluster import join_cluster
+from pipeline.telemetry.metrics import RayMetrics
+from pipeline.telemetry.metrics_server import Metrics, serve_metrics
 from pipeline.telemetry.sites import sites_of, write_sites
 
 DONE = 0
@@ -70,10 +72,16 @@ class Job:
         """Run the sites that can be run, until each has ended or a signal stops them all.
 
         Raises:
+            ConfigError: If the port of the metrics is taken.
             ConnectorError: If there is no cluster.
         """
         if not self._going():
             return
+        wanted = self._sites[0].config.metrics
+        with serve_metrics(wanted.host, wanted.port) as metrics:
+            await self._run_all(metrics)
+
+    async def _run_all(self, metrics: list[Metrics]) -> None:
         stop = stop_on_signals()
         if self._is_ray:
             join_cluster()
@@ -81,7 +89,9 @@ class Job:
             print("stopped before the first frame")
             return
         self._write()
-        with JobView([site.name for site in self._going()], has_metrics=self._is_ray) as view:
+        if self._is_ray:
+            metrics.append(RayMetrics())
+        with JobView([site.name for site in self._going()], metrics) as view:
             await asyncio.gather(*(self._run(site, stop, view) for site in self._going()))
         only = self._sites[0]
         is_seen = not stop.is_set() and sys.stdin.isatty() and only.error is None

@@ -1,13 +1,13 @@
 """What a job shows of all its sites meanwhile: a table or log lines, warnings, metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Self
 
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.drop_watch import DropWatch
 from pipeline.telemetry.match_status import MatchStatus
-from pipeline.telemetry.metrics import RayMetrics
+from pipeline.telemetry.metrics_server import Metrics
 from pipeline.telemetry.progress import Progress
 
 
@@ -16,14 +16,14 @@ class JobView:
 
     Args:
         sites: Their names.
-        has_metrics: This process is part of a Ray cluster, which has metrics.
+        metrics: Where metrics are shown.
     """
 
-    def __init__(self, sites: list[str], *, has_metrics: bool) -> None:
+    def __init__(self, sites: list[str], metrics: Sequence[Metrics]) -> None:
         self._going = set(sites)
         self._progress, self._open = Progress(), ExitStack()
         self._drops = DropWatch()
-        self._metrics = RayMetrics() if has_metrics else None
+        self._metrics = metrics
         self._cameras: dict[str, Mapping[str, CameraStatus]] = {}
 
     def __enter__(self) -> Self:
@@ -39,8 +39,8 @@ class JobView:
         self._cameras[site] = named
         self._progress.show({name: status for each in self._cameras.values() for name, status in each.items()})
         self._drops.show(named)
-        if self._metrics is not None:
-            self._metrics.show(cameras, match, site)
+        for metrics in self._metrics:
+            metrics.show(cameras, match, site)
 
     def end(self, site: str) -> None:
         """Note that a site shows nothing more; after the last one the table is left as it is."""

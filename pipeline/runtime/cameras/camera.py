@@ -1,8 +1,10 @@
 """What the process that directs a run sees of a camera."""
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
+from pipeline.camera.privacy_mask import Mask
 from pipeline.core.errors import ReidError
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.telemetry.camera_status import CameraStatus, given_up
@@ -31,6 +33,10 @@ class Camera(Protocol):
 
     async def remove(self) -> None:
         """Read no further, and end all tracks."""
+        ...
+
+    async def cover(self, masks: Sequence[Mask]) -> None:
+        """Cover more parts of the picture, in place of those of the last call."""
         ...
 
     async def end_at(self, at: float) -> bool:
@@ -75,6 +81,9 @@ class UnbuiltCamera:
 
     async def remove(self) -> None:
         """Return: it reads nothing."""
+
+    async def cover(self, masks: Sequence[Mask]) -> None:
+        """Do nothing: there is no picture."""
 
     async def end_at(self, at: float) -> bool:
         """Return True: it reads nothing."""

@@ -5,11 +5,12 @@ import copy
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
+from pipeline.camera.privacy_mask import Mask
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
@@ -78,15 +79,13 @@ class CameraActor:
     ) -> None:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
-        show_packets(self._source, self._monitor)
-        self._make_track = make_track
+        self._packets = show_packets(self._source, self._monitor)
         self._clock = CameraClock(self._source.camera_id, behind_s=limits.max_lateness_s)
         self._paced = PacedFrames(
             self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock, intake=intake
         )
         self._detect, self._pose, self._embed = detect, pose, embed
-        self._deliver = Deliveries(deliver)
-        self._limits = limits
+        self._make_track, self._deliver, self._limits = make_track, Deliveries(deliver), limits
         self._status, self._stopped = CameraStatus(added_at=intake.added_at), asyncio.Event()
         self._is_removed = self._has_ended = False
         self._queue: FrameQueue[PacedFrame] | None = None
@@ -171,6 +170,12 @@ class CameraActor:
         """Read no further, and end all tracks, also those of a recording: the camera leaves the run."""
         self._is_removed = True
         await self.stop()
+
+    async def cover(self, masks: Sequence[Mask]) -> None:
+        """Cover more parts of the picture; see ``PacedFrames.cover``. Its packets, which are not, are kept no more."""
+        self._paced.cover(masks)
+        if masks and self._packets is not None:
+            self._packets.end()
 
     async def end_at(self, at: float) -> bool:
         """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""
@@ -350,8 +355,9 @@ class CameraActor:
         while (step := await progress.get()) is not None:
             await self._deliver_step(step)
             if self._taken is not None and step.stamp is not None and step.stamp.index >= self._taken.stamp.index:
-                self._release_checkpoint(self._taken)
-                self._taken = None
+                # Everything up to its frame is delivered by now.
+                self._answer(self._taken.delivered(self._status.tracklets, self._deliver.pending))
+                self._checkpointed, self._taken = self._taken.stamp, None
 
     async def _deliver_step(self, step: Progress) -> None:
         if step.stamp is not None:
@@ -370,12 +376,8 @@ class CameraActor:
         while self._acks and self._acks[0][0] <= safe_until and self._acks[0][1].index <= self._ack_limit:
             self._source.ack(self._acks.popleft()[1])
 
-    def _release_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Return a checkpoint to all who await one; everything up to its frame is delivered by now."""
-        self._answer(checkpoint.delivered(self._status.tracklets, self._deliver.pending))
-        self._checkpointed = checkpoint.stamp
-
     def _answer(self, checkpoint: Checkpoint | None) -> None:
+        """Return a checkpoint to all who await one."""
         while self._awaiting:
             if not (future := self._awaiting.pop()).cancelled():
                 future.set_result(checkpoint)
@@ -394,9 +396,6 @@ class CameraActor:
             return []
 
     def _bad(self, what: str, error: DataError) -> None:
-        self._status = replace(
-            self._status,
-            bad_frames=self._status.bad_frames + (what == "frame"),
-            bad_records=self._status.bad_records + 1,
-        )
+        old = self._status
+        self._status = replace(old, bad_frames=old.bad_frames + (what == "frame"), bad_records=old.bad_records + 1)
         logger.warning("camera %s: dropped a %s: %s", self._source.camera_id, what, error)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.camera.privacy_mask import Mask
 from pipeline.core.errors import ConnectorError
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.telemetry.camera_status import CameraStatus, after
@@ -111,6 +112,10 @@ class AddedCamera:
     async def remove(self) -> None:
         """Read no further, and end all tracks."""
         await self._camera.remove()
+
+    async def cover(self, masks: Sequence[Mask]) -> None:
+        """Cover more parts of the picture."""
+        await self._camera.cover(masks)
 
     async def end_at(self, at: float) -> bool:
         """Let a recording end at a time of event time."""

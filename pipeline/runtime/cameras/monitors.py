@@ -53,8 +53,14 @@ class _Taps:
         for tap in self._taps:
             tap.shown(seconds, captured_at)
 
+    def end(self) -> None:
+        for tap in self._taps:
+            tap.end()
 
-def show_packets(source: Source, monitor: Monitor | None) -> None:
-    """Let a monitor see the packets of a source, if it wants them and there are any."""
-    if isinstance(source, PacketSource) and isinstance(monitor, PacketMonitor):
-        source.tap = monitor.packet_tap()
+
+def show_packets(source: Source, monitor: Monitor | None) -> PacketTap | None:
+    """Let a monitor see the packets of a source, if it wants them and there are any; return what sees them."""
+    if not isinstance(source, PacketSource) or not isinstance(monitor, PacketMonitor):
+        return None
+    source.tap = monitor.packet_tap()
+    return source.tap

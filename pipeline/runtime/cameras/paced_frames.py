@@ -4,14 +4,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from statistics import median
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.motion_gate import MotionGate
-from pipeline.camera.privacy_mask import MaskedSource
+from pipeline.camera.privacy_mask import Mask, MaskedSource, check_masks, covers, masked
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
@@ -112,6 +112,8 @@ class PacedFrames:
         self.gate = MotionGate()
         self._has_gate = intake.motion_gate
         self.size = SteadySize(source.camera_id)
+        self._masks: tuple[Mask, ...] = ()
+        self._covering: tuple[Mask, ...] = ()
         self._reports: deque[ViewReport] = deque()
         self._has_begun = False
         self.decode_s = 0.0
@@ -154,7 +156,7 @@ class PacedFrames:
             if not self._is_taken(frame.stamp.captured_at):
                 continue
             counts = self._source.num_dropped, self._source.num_bad
-            frame = self.size.fitted(frame)
+            frame = self._covered(self.size.fitted(frame))
             if self._offset_s or self._first_index:
                 stamp = frame.stamp
                 at, index = stamp.captured_at + self._offset_s, stamp.index + self._first_index
@@ -197,6 +199,16 @@ class PacedFrames:
         self.view.go_on(status.view_events, status.frames_still)
         self.gate.num_closed = status.frames_without_motion
 
+    def cover(self, masks: Sequence[Mask]) -> None:
+        """Cover more parts of the picture from the next frame on, in place of those of the last call; from any thread.
+
+        Raises:
+            ConfigError: If a mask lies outside of the picture; then nothing changes.
+        """
+        if self.size.size_hw is not None:
+            check_masks(masks, self.size.size_hw)
+        self._masks = tuple(masks)
+
     def end_at(self, at: float) -> bool:
         """Let a recording end before its first frame of this time or later, Unix seconds of event time.
 
@@ -212,6 +224,19 @@ class PacedFrames:
     def close(self) -> None:
         """End all waiting and reading; from any thread, idempotent."""
         self._closed.set()
+
+    def _covered(self, frame: Frame) -> Frame:
+        """Return a frame with what is to be covered; of a mask that was drawn before the first frame, see if it is."""
+        masks = self._masks
+        for mask in [mask for mask in masks if not covers(mask, frame.size_hw)]:
+            logger.error(
+                "camera %s: mask %s lies outside of the picture: draw it again", frame.stamp.camera_id, mask.name
+            )
+            masks = self._masks = tuple(each for each in masks if each is not mask)
+        if masks is not self._covering:
+            self._covering = masks
+            self.view.begin_anew()
+        return replace(frame, image=masked(frame.image, masks)) if masks else frame
 
     def _is_over(self, at: float) -> bool:
         """Return whether a recording ends before a frame of this time; otherwise the frame counts as read."""

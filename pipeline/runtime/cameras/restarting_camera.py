@@ -4,10 +4,11 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from pipeline.camera.privacy_mask import Mask
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.process_watch import BUDGET_S
@@ -44,7 +45,7 @@ class RestartingCamera:
         self._checkpoint_every_s = checkpoint_every_s
         self._process = start()
         self._checkpoint: Checkpoint | None = None
-        self._again: dict[str, tuple[float, ...]] = {}
+        self._again: dict[str, tuple[Any, ...]] = {}
 
     async def ready(self) -> None:
         """Return once the source is built."""
@@ -66,6 +67,11 @@ class RestartingCamera:
         """Read no further, and end all tracks."""
         self._again["remove"] = ()
         await self._process.call("remove")
+
+    async def cover(self, masks: Sequence[Mask]) -> None:
+        """Cover more parts of the picture; see ``PacedFrames.cover``."""
+        await self._process.call("cover", masks)
+        self._again["cover"] = (masks,)
 
     async def end_at(self, at: float) -> bool:
         """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""

@@ -75,8 +75,11 @@ def test_the_status_of_cameras_and_matcher_reaches_prometheus() -> None:
         "reid_sightings_total": 5.0,
         "reid_sightings_total/north": 7.0,
         "reid_identities": 2.0,
+        "reid_reopens_total/east": 0.0,  # what has not happened
+        "reid_left_out_total/east/form": 0.0,
     }
     assert expected.items() <= found.items(), found
+    assert {name.split("/")[0] for name in found} == {*COUNTERS, *GAUGES}
 
 
 def test_no_label_names_a_person() -> None:

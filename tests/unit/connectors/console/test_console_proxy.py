@@ -63,6 +63,13 @@ def test_each_request_has_the_rights_that_the_proxy_names_now(proxy: SigningProx
         assert client.get("/api/people").status_code == 401
 
 
+def test_a_name_of_any_language_is_read_as_proxies_send_it(page: RunningPage) -> None:
+    for sent in ("jörg".encode(), "jörg".encode("latin-1")):
+        with page.client() as client:
+            answer = client.get("/api/me", headers=[(b"X-User", sent), (b"X-Groups", b"desk")])
+        assert (answer.status_code, answer.json()["name"]) == (200, "jörg")
+
+
 def test_a_change_needs_the_csrf_token_of_the_user(proxy: SigningProxy) -> None:
     proxy.headers = {"X-User": "ann", "X-Groups": "admins"}
     with httpx.Client(base_url=proxy.url) as client:
@@ -158,6 +165,8 @@ def test_a_connection_ends_after_a_while_so_that_the_proxy_is_asked_again(
     [
         ({"addresses": []}, "console.proxy.addresses: expected a value, got none; give it, it has no default"),
         ({"addresses": "10.0.0.1"}, "console.proxy.addresses: expected a list"),
+        ({"addresses": 3}, "console.proxy.addresses: expected a list"),
+        ({"groups_header": "x-user"}, "console.proxy.groups_header: expected another header than name_header"),
         ({"addresses": ["0.0.0.0/0"]}, "console.proxy.addresses: expected those of the proxy"),
         ({"addresses": ["::/0"]}, "console.proxy.addresses: expected those of the proxy"),
         ({"addresses": ["proxy"]}, "console.proxy.addresses: expected addresses"),
