@@ -91,10 +91,9 @@ class CameraActor:
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
-        self._track_s, self._last_due_at = 0.0, time.time()
+        self._track_s, self._last_due_at, self._delivered_until, self._ack_limit = 0.0, time.time(), -inf, inf
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
-        self._delivered_until, self._ack_limit = -inf, inf
         self._awaiting: list[asyncio.Future[Checkpoint | None]] = []
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
