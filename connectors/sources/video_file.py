@@ -250,6 +250,8 @@ class VideoFileSource:
                             if base + number >= self._resume_at:
                                 at = None if found.seconds is None else self._first_at + begins_s + found.seconds
                                 self._damage.bad(at, found.reason)
+                            if found.seconds is not None:
+                                self._clock.note_bad(begins_s + found.seconds)
                             continue
                         self._damage.good()
                         if found.is_corrupt and base + number >= self._resume_at:
