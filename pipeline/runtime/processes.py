@@ -335,7 +335,7 @@ class RayProcesses:
     ) -> Any:
         import ray
 
-        options = ray.remote(ActorHost).options
+        options = ray.remote(type(kind, (ActorHost,), {})).options  # Ray calls the process by it: ray::match
         try:
             handle = options(
                 num_cpus=share.num_cpus,
