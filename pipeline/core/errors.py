@@ -113,7 +113,7 @@ class ProcessLostError(ConnectorError):
         process: Which one, for instance ``camera east``.
 
     Attributes:
-        logs: Folder of Ray's logs on each machine of the cluster that this process has joined; ``join_cluster`` sets it.
+        logs: Folder of Ray's logs on each machine of the cluster, which ``join_cluster`` sets; empty if there is none.
     """
 
     logs = ""

@@ -7,7 +7,7 @@ import threading
 from typing import IO, Any
 
 THREAD = "ray_listen_error_messages"
-"""Ray's name of the thread that prints what its nodes report. Were it another, the lines would come as Ray prints them."""
+"""Ray's name of the thread that prints what its nodes report. With another, lines would come as Ray prints them."""
 
 TOLD_BY_US = "infinite retries remaining"
 """Of a call that is made again. ``ProcessWatch`` and ``RestartingCamera`` say which process was replaced."""

@@ -52,7 +52,10 @@ def test_a_resource_that_no_cluster_can_be_asked_for_is_refused_by_its_key(stage
         check_ranges(load_config([CAMERA, f"{key}={{{resource}}}"]))
 
 
-@pytest.mark.parametrize(("key", "value"), [("matcher.leave_after_s", "inf"), ("runtime.max_restarts", "0"), ("runtime.detect.num_gpus", "2")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("matcher.leave_after_s", "inf"), ("runtime.max_restarts", "0"), ("runtime.detect.num_gpus", "2")],
+)
 def test_the_edges_of_a_range_are_in_it(key: str, value: str) -> None:
     check_ranges(load_config([CAMERA, f"{key}={value}"]))
 
