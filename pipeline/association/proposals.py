@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.association.geometry.clock_offsets import MAX_OFFSET_S, MEDIAN_ERROR
 from pipeline.association.geometry.topology import camera_pair
 from pipeline.association.geometry.transit_times import MIN_SPREAD
-from pipeline.core.records.clock_offset import CERTAIN, MATTERS_S, ClockOffset
+from pipeline.core.records.clock_offset import AHEAD_S, CERTAIN, MATTERS_S, ClockOffset
 from pipeline.core.records.pair_evidence import PairEvidence
 
 MIN_PEOPLE = 60
@@ -90,6 +90,7 @@ def proposals(
     *,
     used_s: Mapping[str, float],
     stated_s: Mapping[str, float],
+    live_ahead_s: Mapping[str, float],
 ) -> list[Proposal]:
     """Return what is worth accepting: offsets first, then by cameras.
 
@@ -99,10 +100,12 @@ def proposals(
         site: ``overlaps``, ``no_overlap`` and ``transit_times`` as they hold now, plain values.
         used_s: Seconds that the run adds to the times of its cameras.
         stated_s: Seconds that are to be added from the next start on, at the latest.
+        live_ahead_s: Of live cameras: seconds by which their times, as used, are ahead of this machine's clock. An
+            offset that moves them into the future is not proposed: it would be corrected away.
     """
     wrong = [offset for offset in offsets if offset.is_wrong]
     off = {offset.camera_id for offset in wrong}
-    found = [each for offset in wrong if (each := _offset(offset, used_s, stated_s)) is not None]
+    found = [each for offset in wrong if (each := _offset(offset, used_s, stated_s, live_ahead_s)) is not None]
     for pair in pairs:
         if not off & set(pair.camera_ids):
             found += [each for make in (_overlap, _transit) if (each := make(pair, site)) is not None]
@@ -132,11 +135,14 @@ def accepted(proposal: Proposal, site: Mapping[str, Any], offsets: Mapping[str, 
     return {"transit_times": [*others, proposal.value]}
 
 
-def _offset(offset: ClockOffset, used_s: Mapping[str, float], stated_s: Mapping[str, float]) -> Proposal | None:
+def _offset(
+    offset: ClockOffset, used_s: Mapping[str, float], stated_s: Mapping[str, float], live_ahead_s: Mapping[str, float]
+) -> Proposal | None:
     name = offset.camera_id
     value = round(used_s.get(name, 0.0) - offset.ahead_s, 1) + 0.0
     now = stated_s.get(name, 0.0)
-    if abs(value) > MAX_OFFSET_S or abs(value - now) <= MATTERS_S:
+    is_future = live_ahead_s.get(name, -inf) - offset.ahead_s > AHEAD_S
+    if is_future or abs(value) > MAX_OFFSET_S or abs(value - now) <= MATTERS_S:
         return None
     return Proposal(ProposalKind.OFFSET, (name,), offset.num_people, value, now, offset.error_s)
 

@@ -127,8 +127,8 @@ def _with_site(config: PipelineConfig, before: Mapping[str, Any], after: Mapping
     )
 
 
-def with_edits_of_camera(config: PipelineConfig, camera_id: str) -> PipelineConfig:
-    """Return a configuration with what its file of edits says of the pictures and times of one camera.
+def with_offset_of_camera(config: PipelineConfig, camera_id: str) -> PipelineConfig:
+    """Return a configuration with what its file of edits says of the times of one camera.
 
     What it says besides may name cameras that are not there yet.
 
@@ -139,13 +139,10 @@ def with_edits_of_camera(config: PipelineConfig, camera_id: str) -> PipelineConf
     site = parse_edits(read_rules(path), str(path)).get("site") if path.exists() else None
     if not isinstance(site, Mapping):
         return config
-    masks, offsets = site.get("masks"), site.get(OFFSETS)
+    offsets = site.get(OFFSETS)
     own = {camera_id: offsets[camera_id]} if isinstance(offsets, Mapping) and camera_id in offsets else {}
     own = offsets_of({"site": {OFFSETS: own}}, vars(config.site), str(path))
-    cameras = with_offsets(config.site.cameras, own)
-    return replace(
-        config, site=replace(config.site, cameras=cameras, masks=config.site.masks if masks is None else masks)
-    )
+    return replace(config, site=replace(config.site, cameras=with_offsets(config.site.cameras, own)))
 
 
 def _following(node: Any, before: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:

@@ -33,7 +33,7 @@ def join_cluster() -> None:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+                runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), *_own_folders()])}},
             )
         else:
             joined = ray.init(log_to_driver=False, logging_level=logging.ERROR)
@@ -46,6 +46,11 @@ def join_cluster() -> None:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own handler ends the process at once and drains nothing
     ProcessLostError.logs = str(Path(joined.address_info["session_dir"]) / "logs")
     log_messages()
+
+
+def _own_folders() -> list[str]:
+    """Return the folders of PYTHONPATH, where plug-ins may be; workers may be in another folder than this process."""
+    return [os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def leave_cluster() -> None:

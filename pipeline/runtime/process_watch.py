@@ -85,7 +85,7 @@ class ProcessWatch:
             ConfigError: If the cluster has no place for one within ``place_s``.
         """
         hosts = [host for host in self._hosts if handles is None or host.handle in handles]
-        waiting = {asyncio.ensure_future(_ask(host)): host for host in hosts}
+        waiting = {asyncio.ensure_future(_started(host)): host for host in hosts}
         began = time.monotonic()
         try:
             while waiting:
@@ -182,6 +182,19 @@ class ProcessWatch:
 async def _ask(host: _Host) -> str:
     answer: str = await host.handle.alive.remote()
     return answer
+
+
+async def _started(host: _Host) -> None:
+    """Return once a process answers; one that cannot be built is one line."""
+    try:
+        await _ask(host)
+    except Exception as error:
+        from ray.exceptions import RayActorError
+
+        if not isinstance(error, RayActorError):
+            raise
+        why = str(error).strip().splitlines()[-1]
+        raise ConfigError(f"{host.name}: expected its process to start, got {why}; Ray's logs say more") from error
 
 
 def _kill(host: _Host, *, is_for_good: bool = False) -> None:

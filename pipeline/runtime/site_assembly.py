@@ -15,6 +15,7 @@ from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.cameras.camera_host import Calls, CameraMaker, MakeStage, StageMaker
 from pipeline.runtime.cameras.membership import Membership
+from pipeline.runtime.cameras.packed import Packed
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import Cameras, Processes
@@ -68,14 +69,14 @@ class SiteAssembly:
         )
 
     def _maker(self, camera_id: str, plan: Plan) -> CameraMaker:
-        found = plan.detection(camera_id)
+        found, key = plan.detection(camera_id), f"site.cameras.{camera_id}"
         make = partial(
             make_camera,
-            make_track=plan.make_track,
+            make_track=Packed("tracker", plan.make_track),
             deliver=self.match.method("deliver"),
             limits=plan.camera,
-            make_source=partial(made, f"site.cameras.{camera_id}", plan.make_sources[camera_id]),
-            make_monitor=plan.make_monitors.get(camera_id),
+            make_source=Packed(key, partial(made, key, plan.make_sources[camera_id])),
+            make_monitor=Packed(key, plan.make_monitors[camera_id]) if camera_id in plan.make_monitors else None,
             intake=plan.intakes[camera_id],
             input_hw=found.input_hw,
         )

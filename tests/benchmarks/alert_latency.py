@@ -93,8 +93,8 @@ def measure(folder: Path, what: str, sinks: str, detector: str, **variables: str
         found = list(watcher.alerts.items())
         finished = interrupt(process)
         watcher.close()
-    if not found:
-        sys.exit(f"{what}: no alert arrived\n{finished.err[-2000:]}")
+    if not found or finished.code:
+        sys.exit(f"{what}: {len(found)} alerts arrived, exit code {finished.code}\n{finished.err[-2000:]}")
     raised = [(key, at, alert) for key, (at, alert) in found if alert["state"] == AlertState.RAISED]
     since_event, since_part = [], []
     for _, at, alert in raised:

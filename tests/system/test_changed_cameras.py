@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import yaml
 from footage import write_clip
 from rtsp_server import RtspServer
 from running import Finished, interrupt, start
 from test_faults import summary, wait_for
 
+from connectors.console.site_editing.cameras import SiteCameras
+from connectors.console.site_editing.versions import RuleStore
 from pipeline.cli.cameras.command import list_cameras, main
 from pipeline.ledger import LedgerReader
 
@@ -180,3 +183,29 @@ def test_a_run_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.Capture
         assert said.startswith("error: ")
         assert said.count("\n") == 1
         assert "expected the output folder of a run" in said
+
+
+@pytest.mark.timeout(600)
+def test_an_offset_that_is_accepted_moves_the_times_of_a_live_camera_and_is_taken_back(
+    media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with RtspServer(media) as server, ChangedRun(server, out, shared, capsys, "runtime=inline") as run:
+        run.start()
+        run.wait_until_seen({"east"})
+        assert run.command("add", f"west={camera(server.url('film.mp4', endless=True))}")[0] == 0
+        store = RuleStore(out / "edits.yaml")
+        cameras = SiteCameras(out, lambda: store, None)
+        for text, offset_s in (("site: {offset_s: {west: -2.0}}\n", -2.0), ("site: {}\n", 0.0)):
+            store.save(text, "", by="ann", reason="learned", base=store.newest())
+            assert cameras.read_anew(["west"], by="ann", reason="learned") == {"west": "applied"}
+
+            def is_moved(by_s: float = offset_s) -> bool:
+                written = yaml.safe_load((out / "config.yaml").read_text())["site"]["cameras"]["west"]
+                west = json.loads((out / "status.json").read_text())["cameras"].get("west")
+                is_read = west is not None and west["away"] is None and abs(west["clock_ahead_s"] - by_s) < 0.9
+                return is_read and written.get("offset_s", 0.0) == by_s
+
+            wait_for(is_moved, 120)
+        store.close()
+        assert run.interrupt().code == 0

@@ -8,11 +8,13 @@ import { eventTime, wallClock } from "./format.js";
 import { floorPlanCard } from "./floor_plan.js";
 import { groundCard } from "./ground.js";
 import { t, told, tx } from "./language.js";
+import { learnedCard, ofCameras } from "./learned.js";
 import { rulesCard } from "./rules_form.js";
 import { shapeRow } from "./shape_form.js";
 import { add, drawn, write } from "./shapes.js";
 import { still } from "./still.js";
 
+const LEARNED = ["overlaps", "no_overlap", "transit_times", "offset_s"];
 const UNLIMITED = /"unlimited"/g;
 const APPLY_MS = 15000;
 const STATES = {
@@ -42,6 +44,7 @@ export async function page(root, context) {
   const note = h("p", { className: "soft small" });
   const drawing = new Drawing((shape) => { write(draft.edits.site, shape, size); changed(); });
   const ground = groundCard(drawing, () => camera, () => size, draft, changed);
+  const learned = learnedCard((saving) => follow(saving, saved.number, learnedSaved));
   const choice = h("select", { onchange: () => choose(choice.value) });
   put(root,
     h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("Site")), status), bar),
@@ -53,6 +56,7 @@ export async function page(root, context) {
           h("button", { "data-key": "new mask", onclick: () => begin("masks") }, t("New privacy mask"))), drawing.canvas, note),
         h("section", { className: "card" }, h("h2", {}, t("Zones, lines and privacy masks")), list)),
       camerasCard(camerasChanged),
+      learned.element,
       h("section", { className: "card" }, h("h2", {}, t("Rules")), rules),
       ground.element,
       floorPlanCard(context.site, ground.isPlacing, ground.place),
@@ -72,6 +76,20 @@ export async function page(root, context) {
     drawChoice();
     drawBar();
     drawPast();
+  }
+
+  // Takes the version that a proposal made, or took back. What is drawn and not saved yet stays.
+  function learnedSaved(found) {
+    if (!draft.isChanged) return load(found);
+    saved = found;
+    draft.number = found.number;
+    for (const key of LEARNED) {
+      if (key in found.edits.site) draft.edits.site[key] = structuredClone(found.edits.site[key]);
+      else delete draft.edits.site[key];
+    }
+    drawBar();
+    drawPast();
+    learned.refresh();
   }
 
   function fresh(found) {
@@ -146,6 +164,7 @@ export async function page(root, context) {
     drawList();
     drawRules();
     drawPast();
+    learned.refresh();
   }
 
   function drawRules() {
@@ -186,24 +205,24 @@ export async function page(root, context) {
   }
 
   // Takes what was saved, waits until the run follows it, and offers to go back.
-  async function follow(saving, before) {
+  async function follow(saving, before, take = load) {
     try {
-      const { number } = await saving;
+      const { number, cameras } = await saving;
       const until = Date.now() + APPLY_MS;
       let found = await get("rules");
       while (found.state.name === "waiting" && Date.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, 500));
         found = await get("rules");
       }
-      load(found);
-      toast(`${t("Version {number}.", { number })} ${stateText(found.state)}`, { bad: found.state.name === "refused", action: { name: t("Undo"), run: () => restore(before || 1) } });
+      take(found);
+      toast(`${t("Version {number}.", { number })} ${stateText(found.state)} ${ofCameras(cameras)}`.trimEnd(), { bad: found.state.name === "refused", action: { name: t("Undo"), run: () => restore(before || 1, take) } });
     } catch (error) {
       toast(error.message, { bad: true });
     }
   }
 
-  function restore(number) {
-    return follow(send(`rules/${number}/restore?base=${saved.number}`, {}), saved.number);
+  function restore(number, take = load) {
+    return follow(send(`rules/${number}/restore?base=${saved.number}`, {}), saved.number, take);
   }
 
   async function tryOut() {

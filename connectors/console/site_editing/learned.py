@@ -30,11 +30,13 @@ class Stated:
         site: The configuration of the run, under what was edited.
         offsets: ``site.offset_s`` of the file of edits.
         used_s: Seconds that the run adds to the times of each camera.
+        live_ahead_s: See ``pipeline.association.proposals.proposals``.
     """
 
     site: Mapping[str, Any]
     offsets: Mapping[str, float]
     used_s: Mapping[str, float]
+    live_ahead_s: Mapping[str, float]
 
 
 class LearnedSite:
@@ -55,7 +57,8 @@ class LearnedSite:
         Raises:
             DataError: If the run left no configuration.
         """
-        stated, report = self._stated(), self._report()
+        cameras, report = self._report()
+        stated = self._stated(cameras)
         rejected = {each.key: each for each in self._rules().rejected()}
         found = proposals(
             [ClockOffset(**each) for each in report.get("clock_offsets", ())],
@@ -63,6 +66,7 @@ class LearnedSite:
             stated.site,
             used_s=stated.used_s,
             stated_s={**stated.used_s, **stated.offsets},
+            live_ahead_s=stated.live_ahead_s,
         )
         return [
             each
@@ -84,7 +88,7 @@ class LearnedSite:
             proposal: What is accepted.
             edits: What holds now, whole.
         """
-        stated = self._stated()
+        stated = self._stated({})
         site = {**edits.get("site", {}), **accepted(proposal, stated.site, stated.offsets)}
         return yaml.safe_dump({**edits, "site": site}, sort_keys=False, allow_unicode=True)
 
@@ -92,27 +96,32 @@ class LearnedSite:
         """Propose this no more until the evidence is another."""
         self._rules().reject(proposal.key, proposal.num_people, proposal.value, by=by)
 
-    def _report(self) -> Mapping[str, Any]:
-        """Return what the run says of its cameras, now or at its end."""
+    def _report(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Return what the run says of each of its cameras, and of all of them together, now or at its end."""
         for name, part in (("summary.json", None), ("status.json", "match")):
             try:
                 report = json.loads((self._output_dir / name).read_text())
-                found: Mapping[str, Any] = report if part is None else report[part]
+                return report["cameras"], report if part is None else report[part]
             except (OSError, ValueError, KeyError):
                 continue
-            return found
-        return {}
+        return {}, {}
 
-    def _stated(self) -> Stated:
+    def _stated(self, cameras: Mapping[str, Any]) -> Stated:
         try:
             run = yaml.load((self._output_dir / "config.yaml").read_text(encoding="utf-8"), LOADER)
             site = dict(run["site"])
-            used_s = {str(name): parse_camera(entry).offset_s for name, entry in site["cameras"].items()}
+            parsed = {str(name): parse_camera(entry) for name, entry in site["cameras"].items()}
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             raise DataError("this run left no configuration, so its site is not known") from error
         text = self._rules().text()
         edits = (yaml.load(text, LOADER) or {}).get("site") or {}
-        return Stated({**site, **edits}, offsets_of(text), used_s)
+        live = [name for name, camera in parsed.items() if not camera.is_recording and name in cameras]
+        return Stated(
+            {**site, **edits},
+            offsets_of(text),
+            {name: camera.offset_s for name, camera in parsed.items()},
+            {name: float(cameras[name].get("clock_ahead_s", 0.0)) for name in live},
+        )
 
 
 def offsets_of(text: str) -> dict[str, float]:

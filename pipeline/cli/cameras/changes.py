@@ -9,7 +9,7 @@ from pipeline.cli.cameras.checks import check_source
 from pipeline.config.cameras import PlannedCameras, any_is_live, plan_cameras, with_cameras
 from pipeline.config.composition import load_written, resolved, with_detectors
 from pipeline.config.detection import own_detections
-from pipeline.config.edits_of_run import with_edits_of_camera
+from pipeline.config.edits_of_run import with_offset_of_camera
 from pipeline.config.masking import masked
 from pipeline.config.plan import check_values
 from pipeline.config.schema import PipelineConfig
@@ -71,7 +71,7 @@ def plan_addition(
     entry = config.site.cameras[name] if command.entry is None else resolved(command.entry, f"site.cameras.{name}")
     larger = with_detectors(with_cameras(config, {**config.site.cameras, name: entry}))
     check_values(larger)
-    edited = with_edits_of_camera(larger, name)
+    edited = with_offset_of_camera(larger, name)
     alone = with_cameras(edited, {name: edited.site.cameras[name]})
     planned = plan_cameras(alone)
     make_source = planned.make_sources[name]

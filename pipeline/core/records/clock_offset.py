@@ -7,6 +7,10 @@ CERTAIN = 3.0
 MATTERS_S = 0.5
 """Seconds above which an offset disturbs the links between cameras, which reckon with steps of about that."""
 
+AHEAD_S = 0.5
+"""Seconds that stamps of a live camera may be ahead of this machine's clock. Nothing is captured in the future, so more
+is an error of the clock. A larger value lets a camera whose clock is ahead make others late."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:

@@ -3,9 +3,8 @@
 import logging
 from math import inf
 
-AHEAD_S = 0.5
-"""Seconds that stamps may be ahead of this machine's clock. Nothing is captured in the future, so more is an error of
-the clock. A larger value lets a camera whose clock is ahead make others late."""
+from pipeline.core.records.clock_offset import AHEAD_S
+
 WAITED_S = 5.0
 """Seconds for which frames may be too far behind until their clock is wrong: those that waited, behind a network that
 was away or a process that stood still, are old for a moment. A larger value leaves those of a slow network late."""

@@ -26,9 +26,11 @@ def found(
     offsets: tuple[ClockOffset, ...] = (),
     used_s: dict[str, float] | None = None,
     stated_s: dict[str, float] | None = None,
+    live_ahead_s: dict[str, float] | None = None,
 ) -> dict[str, Proposal]:
     used_s = used_s or {}
-    return {each.key: each for each in proposals(offsets, pairs, site, used_s=used_s, stated_s=stated_s or used_s)}
+    made = proposals(offsets, pairs, site, used_s=used_s, stated_s=stated_s or used_s, live_ahead_s=live_ahead_s or {})
+    return {each.key: each for each in made}
 
 
 def test_few_people_propose_nothing() -> None:
@@ -75,6 +77,13 @@ def test_the_offset_of_a_clock_is_added_to_that_which_the_run_uses_and_comes_bef
 
 def test_an_offset_that_holds_from_the_next_start_is_not_proposed_again() -> None:
     assert found([], offsets=(WRONG,), used_s={"west": 0.0}, stated_s={"west": -2.0}) == {}
+
+
+@pytest.mark.parametrize(("ahead_s", "num"), [(0.0, 0), (-2.0, 1)])
+def test_a_live_camera_is_not_to_show_the_future(ahead_s: float, num: int) -> None:
+    behind = ClockOffset("west", -2.0, 0.1, 13)
+    assert len(found([], offsets=(behind,), live_ahead_s={"west": ahead_s})) == num
+    assert len(found([], offsets=(behind,))) == 1  # of a recording
 
 
 @pytest.mark.parametrize("offset", [ClockOffset("west", 2.0, 1.0, 9), ClockOffset("west", 11.0, 0.1, 9)])

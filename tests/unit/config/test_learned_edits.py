@@ -7,7 +7,7 @@ import yaml
 
 from pipeline.association.geometry.topology import TransitBounds
 from pipeline.config.composition import load_config, to_yaml
-from pipeline.config.edits_of_run import as_run, with_edits, with_edits_of_camera
+from pipeline.config.edits_of_run import as_run, with_edits, with_offset_of_camera
 from pipeline.config.plan import make_plan
 from pipeline.config.rule_edits import edited, of_run, parse_edits, to_text, whole_edits
 from pipeline.config.schema import PipelineConfig
@@ -62,14 +62,12 @@ def test_a_recording_that_is_read_on_keeps_its_times_and_a_live_camera_follows(t
     assert make_plan(config_of(tmp_path, *later), has_detector=False).intakes["west"].offset_s == -2.0
 
 
-def test_a_camera_that_is_read_anew_follows_the_newest_edits_of_its_own(tmp_path: Path) -> None:
-    mask = {"camera": "yard", "relative": True, "polygon": [[0, 0], [1, 0], [1, 1]]}
+def test_a_camera_that_is_read_anew_follows_the_newest_offset(tmp_path: Path) -> None:
     zone = {"camera": "roof", "polygon": [[0, 0], [9, 0], [9, 9]]}  # a camera that is still to be added
-    edit(tmp_path, {"offset_s": {"yard": -1.5}, "masks": {"window": mask}, "zones": {"top": zone}})
-    config = with_edits_of_camera(config_of(tmp_path), "yard")
+    edit(tmp_path, {"offset_s": {"yard": -1.5}, "zones": {"top": zone}})
+    config = with_offset_of_camera(config_of(tmp_path), "yard")
     assert config.site.cameras["yard"] == {"uri": "rtsp://10.0.0.9/live", "offset_s": -1.5}
-    assert config.site.masks == {"window": mask}
-    assert with_edits_of_camera(config_of(tmp_path), "east").site.cameras == config_of(tmp_path).site.cameras
+    assert with_offset_of_camera(config_of(tmp_path), "east").site.cameras == config_of(tmp_path).site.cameras
 
 
 def test_edits_that_say_nothing_of_it_leave_it_to_the_configuration(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from connectors.sources.memory import MemorySource
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame
+from pipeline.core.records.clock_offset import AHEAD_S
 from pipeline.core.records.source_report import SourceReport
-from pipeline.runtime.cameras.camera_clock import AHEAD_S, WAITED_S, CameraClock
+from pipeline.runtime.cameras.camera_clock import WAITED_S, CameraClock
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 0.4, -0.1, -4.9])
