@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def log_messages() -> None:
     """Let Ray's messages go to the log from now on, instead of standard output; other output stays as it is."""
     if not isinstance(sys.stdout, _Stream):
-        sys.stdout = _Stream(sys.stdout)  # type: ignore[assignment]
+        sys.stdout = _Stream(sys.stdout)
 
 
 def told(message: str) -> str | None:
