@@ -7,7 +7,7 @@ that of the joined chain less those of the two chains: only which segment follow
 Two groups are never joined if a pair in them is ruled out, or if no person could make the transits of the joined chain.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -34,6 +34,7 @@ def cluster(
     constraints: LinkConstraints,
     projection: Projection = IDENTITY,
     vectors: Sequence[Vector] | None = None,
+    settled: Iterable[Sequence[int]] = (),
 ) -> list[list[int]]:
     """Return which segments show one person, as lists of indices into ``segments``.
 
@@ -44,6 +45,7 @@ def cluster(
         constraints: What rules a link out.
         projection: How embeddings are read.
         vectors: The sum of the vectors of each segment as it is read; None: they are projected here.
+        settled: Indices of segments that stay together, whatever speaks against it.
     """
     if not segments:
         return []
@@ -59,6 +61,9 @@ def cluster(
         projection,
     )
     groups.apply_must_links()
+    place = {index: at for at, index in enumerate(order)}
+    for together in settled:
+        groups.join_all([place[index] for index in together])
     while (pair := groups.best_pair()) is not None:
         groups.join(*pair)
     return [[order[index] for index in chain] for chain in groups.chains if chain]
@@ -117,6 +122,13 @@ class _Groups:
                     self.join(keep, gone)
                     group_of = {each: keep if held == gone else held for each, held in group_of.items()}
                     group = keep
+
+    def join_all(self, indices: Sequence[int]) -> None:
+        """Make one group of those that hold these segments."""
+        found = [next(group for group, chain in enumerate(self.chains) if index in chain) for index in indices]
+        keep, *others = sorted(set(found))
+        for gone in others:
+            self.join(keep, gone)
 
     def best_pair(self) -> tuple[int, int] | None:
         """Return the two groups that most probably show one person; None if no LLR is above what is needed."""

@@ -144,7 +144,11 @@ class Reclustering:
         segments: list[TrackSegment] = []
         before: list[int] = []
         vectors: list[Vector] = []
+        settled: list[list[int]] = []
         for person in people:
+            # As one segment a camera they have lost what linked them to each other: where each followed which.
+            old = [index for index, segment in enumerate(person.segments) if segment.last.at < now - self.window_s]
+            settled += [[len(segments) + index for index in old]] if old else []
             segments += person.segments
             before += [person.person_id] * len(person.segments)
             vectors += [person.read(segment) for segment in person.segments]
@@ -155,6 +159,7 @@ class Reclustering:
             constraints=self.constraints,
             projection=self.store.projection,
             vectors=vectors,
+            settled=settled,
         )
         moved = _renumber(self.store, segments, before, groups, now)
         _follow_merges(self.store, moved)

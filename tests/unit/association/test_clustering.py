@@ -57,6 +57,13 @@ def test_an_appearance_between_two_others_joins_them() -> None:
     assert [sorted(g) for g in groups_of(segments, constraints)] == [[0, 1, 2]]
 
 
+def test_what_is_settled_stays_together_whatever_speaks_against_it() -> None:
+    segments = segments_of([("west", 60, 20, 1, 0.0), ("east", 0, 20, 0, 0.0), ("east", 100, 20, 2, 0.0)])
+    options = {"appearance": CALIBRATION.llrs, "needed": lambda *_: NEEDED, "constraints": PLACE}
+    assert len(cluster(segments, **options)) == 3
+    assert sorted(map(sorted, cluster(segments, settled=[[0, 1]], **options))) == [[0, 1], [2]]
+
+
 def test_a_link_needs_less_the_fewer_groups_are_left() -> None:
     segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.35), ("east", 100, 20, 0, 0.0)])
     asked: list[tuple[int, int]] = []

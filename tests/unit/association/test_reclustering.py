@@ -76,6 +76,22 @@ def test_somebody_from_minutes_ago_is_found_among_many(
     assert len(num_segments) > 150
 
 
+def test_what_is_older_than_the_window_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[list[float]] = []
+
+    def noted(segments, *, settled, **options):
+        settled = list(settled)
+        together.extend([[segments[index].last.at for index in indices] for indices in settled])
+        return cluster(segments, settled=settled, **options)
+
+    monkeypatch.setattr(reclustering, "cluster", noted)
+    stage = make_match(recluster_every_s=3.0, recluster_window_s=20.0)
+    seen = [see("east", 1, stop=1.0), see("west", 2, start=10.0, stop=11.0), see("east", 3, start=40.0, stop=41.0)]
+    for window in windows([*seen, *passers_by(41.5, 5)]):
+        stage.process(window)
+    assert [1.0, 11.0] in together  # and not what was seen at 41 s
+
+
 def test_more_than_fits_into_a_window_waits_for_the_next(
     num_segments: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
