@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError, ProcessLostError
-from pipeline.runtime.ray_messages import log_messages
+from pipeline.telemetry.ray_messages import log_messages
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pipeline.runtime.ray_messages import THREAD, log_messages, told
+from pipeline.telemetry.ray_messages import THREAD, log_messages, told
 
 DIED = (
     "\x1b[33m(raylet)\x1b[0m A worker died or was killed while executing a task by an unexpected system error. To "
