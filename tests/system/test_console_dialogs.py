@@ -12,12 +12,14 @@ from connectors.console.store.accounts import Accounts, Role
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-SLOW = """window.before = fetch;
-window.waiting = [];
-window.fetch = async (...asked) => {
-    await new Promise((go) => waiting.push(go));
-    return before(...asked);
-};"""
+SLOW = """() => {
+    window.before = fetch;
+    window.waiting = [];
+    window.fetch = async (...asked) => {
+        await new Promise((go) => waiting.push(go));
+        return before(...asked);
+    };
+}"""
 """The server answers no request before those of ``waiting`` are called."""
 
 
@@ -77,7 +79,7 @@ def test_a_page_that_waits_for_its_data_says_so(page: Page) -> None:
     page.evaluate(SLOW)
     page.evaluate("location.hash = '#/health'")
     expect(page.locator(".loading")).to_be_visible()
-    page.evaluate("window.fetch = window.before; for (const go of waiting) go();")
+    page.evaluate("() => { window.fetch = window.before; for (const go of waiting) go(); }")
     page.wait_for_selector(".page-health[data-ready]")
     expect(page.locator(".loading")).to_have_count(0)
 
