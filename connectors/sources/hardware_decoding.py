@@ -27,6 +27,10 @@ class HardwareDecodingError(Exception):
     """The device that was asked for cannot decode the video; the message says why."""
 
 
+class NoDeviceError(HardwareDecodingError):
+    """The device that was asked for is not there, whatever the video; the message says why."""
+
+
 def check_kind(key: str, hwaccel: str) -> str:
     """Return the value of the key ``hwaccel``.
 
@@ -47,7 +51,8 @@ def open_video(address: Any, hwaccel: str, **options: Any) -> InputContainer:
         **options: Of ``av.open``.
 
     Raises:
-        HardwareDecodingError: If the device that ``hwaccel`` names is not there, or cannot decode this video.
+        NoDeviceError: If the device that ``hwaccel`` names is not there.
+        HardwareDecodingError: If it cannot decode this video.
         FFmpegError: As ``av.open``.
     """
     if hwaccel == NONE:
@@ -57,7 +62,7 @@ def open_video(address: Any, hwaccel: str, **options: Any) -> InputContainer:
     if kind is None:
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         if hwaccel != AUTO:
-            raise HardwareDecodingError(told)
+            raise NoDeviceError(told)
         logger.info("hwaccel=auto: the processor decodes, because of %s", told)
         return _open(address, **options)
     device = HWAccel(device_type=kind, allow_software_fallback=hwaccel == AUTO)
@@ -74,7 +79,8 @@ def why_not(kind: str) -> str | None:
     try:
         HWAccel(device_type=kind, allow_software_fallback=False).create(av.Codec("h264", "r"))
     except (av.error.FFmpegError, OSError, RuntimeError, NotImplementedError) as error:
-        return str(error) or type(error).__name__
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return f"FFmpeg finds no device of that kind here ({said})"
     return None
 
 

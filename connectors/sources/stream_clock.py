@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from statistics import median
 from typing import Generic, Literal, TypeVar, get_args
 
@@ -84,7 +85,8 @@ class StreamClock(Generic[Item]):
 
     - an outlier, which they do not confirm, is replaced: its time lies between its neighbours';
     - a missing or doubled stamp is replaced likewise, or by the length of the frame if the next stamp is far;
-    - a lasting leap forward is a gap: kept, cut or refused, as ``on_gap`` says. Above a day it is always cut;
+    - a lasting leap forward is a gap: kept, cut or refused, as ``on_gap`` says. Above a day it is always cut. Where
+      bad frames stand in between, there is none;
     - a lasting leap back means that the clock began again: the times go on from the last frame.
 
     Stamps that ascend strictly, and leap by less than a day, are returned as they are, bit for bit.
@@ -130,6 +132,7 @@ class StreamClock(Generic[Item]):
         self._last_stamp: float | None = None
         self._last: float | None = None
         self._gaps: deque[Gap] = deque(maxlen=NUM_GAPS)
+        self._bad: list[float] = []
         self.num_repaired = 0
 
     @property
@@ -162,6 +165,10 @@ class StreamClock(Generic[Item]):
                 seconds,
             )
         self._gaps.append(Gap(self._first if self._last is None else self._last, -seconds, GapOutcome.RESTARTED))
+
+    def note_bad(self, stamp_s: float) -> None:
+        """Learn when a frame was that is left out because it is damaged: it is counted, and so is no part of a gap."""
+        self._bad.append(stamp_s)
 
     def push(
         self, item: Item, stamp_s: float | None, step_s: float | None = None, *, elapsed_s: float | None = None
@@ -248,12 +255,19 @@ class StreamClock(Generic[Item]):
         else:
             assert last is not None
             if not self._is_confirmed(held, before):  # a pause of the camera is no leap of its clock
-                self._state_gap(stamp, stamp - before, last, is_restart=is_restart)
+                leap_s = stamp - before if is_restart else self._longest_step(before, stamp)
+                self._state_gap(stamp, leap_s, last, is_restart=is_restart)
             if not is_restart:
                 self._steps.append(stamp - before)
+        self._bad = [] if is_restart else [each for each in self._bad if each > stamp]
         self._last_stamp = stamp
         at = self._origin + (stamp - self._zero)
         return held.item, self._ascending(at)
+
+    def _longest_step(self, before: float, stamp: float) -> float:
+        """Return the longest time between two frames from one stamp to the next, bad ones included, seconds."""
+        bad = sorted(each for each in self._bad if before < each < stamp)
+        return max(after - each for each, after in pairwise([before, *bad, stamp]))
 
     def _state_gap(self, stamp: float, leap_s: float, last: float, *, is_restart: bool) -> None:
         """Note a leap, and shift the times that follow unless it is kept."""

@@ -20,7 +20,7 @@ from connectors.pictures.rectangle import check_inside, checked_rectangle, size_
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.ffmpeg_words import error_words
-from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
+from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, NoDeviceError, check_kind
 from connectors.sources.recordings.local_files import LocalFiles
 from connectors.sources.recordings.recording import BadPicture, Recording
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError
@@ -169,6 +169,11 @@ class VideoFileSource:
                         recording = Recording(container, 1, self._hwaccel)
                         pictures = (found for _, found in recording.pictures() if not isinstance(found, BadPicture))
                         image = ToRgb().image(next(pictures))
+                except NoDeviceError as error:
+                    raise ConfigError(
+                        f"{key}.hwaccel: expected a device that decodes, got {error}; set auto or none; passerby "
+                        "doctor says what is here"
+                    ) from error
                 except HardwareDecodingError as error:
                     raise ConfigError(
                         f"{key}.hwaccel: expected {self._hwaccel} to decode {file.name}, got {error}; set auto or none"
@@ -250,6 +255,8 @@ class VideoFileSource:
                             if base + number >= self._resume_at:
                                 at = None if found.seconds is None else self._first_at + begins_s + found.seconds
                                 self._damage.bad(at, found.reason)
+                            if found.seconds is not None:
+                                self._clock.note_bad(begins_s + found.seconds)
                             continue
                         self._damage.good()
                         if found.is_corrupt and base + number >= self._resume_at:

@@ -89,6 +89,7 @@ def with_changes(plan: Plan, changed: ChangedCameras) -> Plan:
                 plan.intakes[name],
                 from_at=changed.from_at.get(name, -inf),
                 until_at=changed.until_at.get(name, inf),
+                added_at=changed.added_at.get(name),
             )
             for name in names
         },

@@ -6,6 +6,7 @@ of its own has to be at least 1 if it is whole, and at least 0 otherwise.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from omegaconf import MISSING
@@ -21,6 +22,12 @@ FROM_0_TO_1: Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
 ABOVE_0_TO_1: Range = ("a number above 0, 1 at most", lambda value: 0 < value <= 1)
 PORT: Range = ("a port from 1 to 65535", lambda value: 1 <= value <= 65535)
 BETWEEN_0_AND_1: Range = ("a number between 0 and 1", lambda value: 0 < value < 1)
+RESERVED: Range = ("0, or a finite number of at least 0.0001", lambda value: value == 0 or 0.0001 <= value < inf)
+"""What an actor reserves of a resource: Ray counts in steps of 0.0001."""
+RESERVED_GPUS: Range = (
+    "a number from 0 to 1, or a whole number of GPUs",
+    lambda value: RESERVED[1](value) and (value <= 1 or value == int(value)),
+)
 
 
 def number(valid: Range, default: Any = MISSING) -> Any:
@@ -224,8 +231,8 @@ class ShareConfig:
     ``num_gpus`` is null for what the device of its plug-in asks for. ``resources`` are the cluster's own kinds by name.
     """
 
-    num_cpus: float = 0.0
-    num_gpus: float | None = None
+    num_cpus: float = number(RESERVED, 0.0)
+    num_gpus: float | None = number(RESERVED_GPUS, None)
     resources: dict[str, float] = field(default_factory=dict)
 
 
@@ -237,8 +244,8 @@ class ReplicaConfig:
     """
 
     replicas: int = 1
-    num_cpus: float = 0.0
-    num_gpus: float | None = None
+    num_cpus: float = number(RESERVED, 0.0)
+    num_gpus: float | None = number(RESERVED_GPUS, None)
     resources: dict[str, float] = field(default_factory=dict)
     beside_cameras: bool | None = None
 

@@ -1,13 +1,18 @@
 """Checks the numbers of a configuration against the ranges of the schema."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pipeline.config.schema import AT_LEAST_0, AT_LEAST_1, PipelineConfig, Range
+from pipeline.config.schema import AT_LEAST_0, AT_LEAST_1, RESERVED, PipelineConfig, Range
 from pipeline.core.errors import ConfigError
 
 RUNTIMES = ("inline", "ray")
+STAGES = ("camera", "detect", "pose", "embed", "match")
+"""Keys under ``runtime`` that say what actors reserve."""
+
+RAYS_OWN = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "", "object_store_memory": "", "bundle": ""}
+"""Resources that Ray takes under no name of the cluster, and the key that reserves them; empty where none does."""
 
 
 def check_ranges(config: PipelineConfig) -> None:
@@ -19,6 +24,8 @@ def check_ranges(config: PipelineConfig) -> None:
     if config.runtime.kind not in RUNTIMES:
         raise ConfigError(f"runtime.kind: expected one of {', '.join(RUNTIMES)}, got {config.runtime.kind}; correct it")
     check_numbers(config)
+    for kind in STAGES:
+        _check_resources(f"runtime.{kind}", getattr(config.runtime, kind).resources)
     start = config.matcher.calibration
     if not start.same_mean < start.different_mean:
         raise ConfigError(
@@ -32,6 +39,18 @@ def check_numbers(part: object, prefix: str = "") -> None:
     for key, value, (expected, is_valid) in _numbers(part, prefix):
         if not is_valid(value):
             raise ConfigError(f"{key}: expected {expected}, got {value:g}; correct it")
+
+
+def _check_resources(stage: str, resources: Mapping[str, float]) -> None:
+    """Raise ``ConfigError`` if a stage would reserve what no cluster can be asked for as a kind of its own."""
+    expected, is_valid = RESERVED
+    for name, amount in resources.items():
+        key = f"{stage}.resources.{name}"
+        if name in RAYS_OWN:
+            instead = f"use {stage}.{RAYS_OWN[name]}" if RAYS_OWN[name] else "leave it out"
+            raise ConfigError(f"{key}: expected a kind of the cluster's own, got one that Ray counts itself; {instead}")
+        if not is_valid(amount):
+            raise ConfigError(f"{key}: expected {expected}, got {amount:g}; correct it")
 
 
 def _numbers(node: object, prefix: str = "") -> Iterator[tuple[str, float, Range]]:

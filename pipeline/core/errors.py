@@ -111,14 +111,20 @@ class ProcessLostError(ConnectorError):
 
     Args:
         process: Which one, for instance ``camera east``.
+
+    Attributes:
+        logs: Folder of Ray's logs on each machine of the cluster, which ``join_cluster`` sets; empty if there is none.
     """
+
+    logs = ""
 
     def __init__(self, process: str) -> None:
         super().__init__(process)
         self.process = process
 
     def __str__(self) -> str:
-        return f"{self.process}: its process died; Ray's logs (/tmp/ray/session_latest/logs) say why"
+        where = f" ({self.logs} on its machine)" if self.logs else ""
+        return f"{self.process}: its process died; Ray's logs{where} say why"
 
 
 class EmbeddingSpaceError(ReidError):

@@ -54,8 +54,8 @@ async def _start_together(plans: Mapping[str, Plan]) -> dict[str, RunningPipelin
     processes = RayProcesses(plan.processes) if plan.processes.kind == "ray" else InlineProcesses(plan.processes)
     stages = {"detect": plan.make_detect, "pose": plan.make_pose, "embed": plan.make_embed}
     adding = asyncio.Lock()
-    sites = [SiteAssembly(site, plan, processes, adding) for site, plan in plans.items()]
     try:
+        sites = [SiteAssembly(site, plan, processes, adding) for site, plan in plans.items()]
         place = processes.start_cameras(
             {name: maker for site in sites for name, maker in site.make_cameras().items()},
             {name: batched(plan, make) for name, make in stages.items() if make is not None},

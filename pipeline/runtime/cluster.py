@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from pipeline.core.errors import ConnectorError
+from pipeline.core.errors import ConnectorError, ProcessLostError
+from pipeline.telemetry.ray_messages import log_messages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,14 +29,14 @@ def join_cluster() -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if is_own:
-            ray.init(
+            joined = ray.init(
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), *_own_folders()])}},
             )
         else:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            joined = ray.init(log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # Ray raises bare ones; each would be a traceback of its own insides
         where = "a cluster on this machine" if is_own else f"the cluster at {os.environ['RAY_ADDRESS']}"
         raise ConnectorError(
@@ -43,6 +44,8 @@ def join_cluster() -> None:
         ) from error
     finally:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own handler ends the process at once and drains nothing
+    ProcessLostError.logs = str(Path(joined.address_info["session_dir"]) / "logs")
+    log_messages()
 
 
 def _own_folders() -> list[str]:

@@ -137,6 +137,7 @@ class CameraIntake:
         motion_gate: Nobody is looked for while nothing moves; see ``MotionGate``.
         from_at: Unix seconds of event time; earlier frames of a recording are left out.
         until_at: Unix seconds of event time at which a recording ends, whatever follows.
+        added_at: Unix seconds of event time at which it was added to the run; None: it was there from the start.
         zero_due_at: Unix seconds of the wall clock at which time 0 of a recording is due, at the speed of its replay.
             None: its first frame is due when it is read.
         first_index: Is added to the index of each frame of a recording, because the run has read another one before.
@@ -149,6 +150,7 @@ class CameraIntake:
     motion_gate: bool = False
     from_at: float = -inf
     until_at: float = inf
+    added_at: float | None = None
     zero_due_at: float | None = None
     first_index: int = 0
     first_at: float | None = None

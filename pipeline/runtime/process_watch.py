@@ -101,7 +101,7 @@ class ProcessWatch:
 
     def _tell(self, waiting: Sequence[_Host], waited_s: float) -> None:
         """Say what has not answered yet: a process that starts, or one that the cluster has no place for."""
-        wanted, there, kind = self._wanted(waiting), _cluster(), waiting[0].kind
+        wanted, there, first = self._wanted(waiting), _cluster(), waiting[0]
         has_places = _has_places([host.share for host in self._hosts])
         limit = f"within runtime.place_s = {self._limits.place_s:g} s"
         if waited_s < self._limits.place_s:
@@ -115,13 +115,14 @@ class ProcessWatch:
                 "runtime.place_s on a slow machine, or stop what else uses the cluster"
             )
         else:
+            replicas = "replicas, " if first.share.replicas > 1 else ""
             raise ConfigError(
                 f"runtime: expected a place for {wanted} {limit}, got none: the cluster has {there}; "
-                f"lower num_cpus, num_gpus or resources of runtime.{kind}, or add machines"
+                f"lower {replicas}num_cpus, num_gpus or resources of runtime.{first.kind}, or add machines"
             )
 
     def _wanted(self, hosts: Iterable[_Host]) -> str:
-        kinds = Counter((host.kind, _share(host.share)) for host in hosts)
+        kinds = Counter((host.kind, said(host.share)) for host in hosts)
         return ", ".join(f"{number} of {kind} ({share} each)" for (kind, share), number in kinds.items())
 
     async def run(self, site: str | None = None) -> None:
@@ -203,7 +204,8 @@ def _kill(host: _Host, *, is_for_good: bool = False) -> None:
     ray.kill(host.handle, no_restart=is_for_good or is_camera)
 
 
-def _share(share: Share) -> str:
+def said(share: Share) -> str:
+    """Return in words what an actor reserves."""
     return _amounts(_reserves(share))
 
 

@@ -7,13 +7,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
 
+from pipeline.core.errors import ConfigError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_group import CameraGroup
 from pipeline.runtime.cameras.camera_host import Calls, CameraHost, CameraMaker, MakeStage, StageMaker, stages_of
 from pipeline.runtime.cameras.restarting_camera import RestartingCamera
 from pipeline.runtime.plan import ProcessLimits, Share
-from pipeline.runtime.process_watch import ProcessWatch
+from pipeline.runtime.process_watch import ProcessWatch, said
 from pipeline.telemetry.batch_status import BatchStatus
 
 Busy = dict[str, list[Callable[[], Awaitable[BatchStatus]]]]
@@ -334,9 +335,9 @@ class RayProcesses:
     ) -> Any:
         import ray
 
-        handle = (
-            ray.remote(ActorHost)
-            .options(
+        options = ray.remote(type(kind, (ActorHost,), {})).options  # Ray calls the process by it: ray::match
+        try:
+            handle = options(
                 num_cpus=share.num_cpus,
                 num_gpus=share.num_gpus,
                 resources=dict(share.resources) or None,
@@ -344,9 +345,12 @@ class RayProcesses:
                 # Over all machines: Ray would otherwise put all actors that reserve nothing on the first.
                 scheduling_strategy="SPREAD",
                 **restarts,
-            )
-            .remote(make)
-        )
+            ).remote(make)
+        except (ValueError, TypeError, OverflowError) as error:  # half a GPU for each of three cameras of a process
+            why = " ".join(str(error).split())
+            raise ConfigError(
+                f"runtime.{kind}: expected what Ray can reserve for {name}, got {said(share)}: {why}; correct it"
+            ) from error
         self._watch.add(name, kind, handle, share, site)
         return handle
 

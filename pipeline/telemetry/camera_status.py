@@ -49,9 +49,10 @@ class CameraStatus:
         clock_ahead_s: Seconds by which the clock behind a live camera's stamps is ahead of this machine's; negative if
             it is behind, or its frames take long. What is corrected is included.
         is_silent: Its process does not answer; the other values are those of its last answer.
-        added_at: When it was added to the run while that went on, Unix seconds by the wall clock; None: it was there
-            from the start.
-        removed_at: When it was removed from the run, likewise; None: it is part of it.
+        added_at: When it was added to the run while that went on, Unix seconds of event time: of a recording what
+            ``--at`` said, of a live camera when the command was given. None: it was there from the start.
+        removed_at: When it was removed from the run, Unix seconds of event time: of a recording what ``--at`` said,
+            once that was reached, of a live camera when it had left. None: it is part of it.
         stopped_early: The recording was not read to its end, because the run was stopped.
         track_s: Seconds spent on tracking.
         decode_s: Seconds spent on reading and letter-boxing.

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,7 +82,8 @@ def last_status_at(folder: Path) -> float | None:
 def frame_sizes(folder: Path) -> dict[str, tuple[int, int]]:
     """Return height and width of the first frame of each camera of the last run into a folder, as far as known."""
     try:
-        cameras = json.loads((folder / "status.json").read_text())["cameras"]
+        status = json.loads((folder / "status.json").read_text())
+        cameras = {**status.get("removed_cameras", {}), **status["cameras"]}
         sizes = {camera_id: status.get("frame_hw") for camera_id, status in cameras.items()}
         return {camera_id: (int(size[0]), int(size[1])) for camera_id, size in sizes.items() if size}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
@@ -103,6 +104,28 @@ async def write_status(folder: Path, pipeline: Watched, disk: Callable[[], DiskS
         if not _write(path, {**await answers.ask(), "disk": asdict(disk())}):
             return
         await asyncio.sleep(EVERY_S)
+
+
+def write_last_status(folder: Path, cameras: Mapping[str, CameraStatus]) -> None:
+    """Put the last status of every camera into ``status.json``, which was last written up to a second before the end.
+
+    Args:
+        folder: Output folder of the run.
+        cameras: Every camera that was part of it.
+    """
+    path = folder / "status.json"
+    with suppress(OSError, ValueError):  # a run that ended before it was written first, or a full disk
+        _write(path, {**json.loads(path.read_text()), **_cameras(cameras, lambda camera_id, status: 0.0)})
+
+
+def _cameras(statuses: Mapping[str, CameraStatus], fps: Callable[[str, CameraStatus], float]) -> dict[str, Any]:
+    """Return what the file has of cameras: those that are part of the run, and those that were removed."""
+    left = {name: status for name, status in statuses.items() if status.removed_at is not None}
+    there = {name: status for name, status in statuses.items() if name not in left}
+    return {
+        "cameras": {name: {**asdict(status), "fps": fps(name, status)} for name, status in there.items()},
+        "removed_cameras": {name: asdict(status) for name, status in left.items()},
+    }
 
 
 @dataclass(slots=True)
@@ -148,16 +171,14 @@ class _Answers:
         self._cameras = dict(zip(cameras, statuses, strict=True))
         return {
             "at": time.time(),
-            "cameras": {camera_id: self._with_speed(camera_id) for camera_id in cameras},
-            "removed_cameras": {camera_id: asdict(status) for camera_id, status in self._pipeline.removed.items()},
+            **_cameras({**self._pipeline.removed, **self._cameras}, self._fps),
             "match": asdict(self._match),
             "busy": dict(zip(stages, busy, strict=True)),
         }
 
-    def _with_speed(self, camera_id: str) -> dict[str, Any]:
-        status = self._cameras[camera_id]
+    def _fps(self, camera_id: str, status: CameraStatus) -> float:
         speed = self._speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
-        return {**asdict(status), "fps": speed.update(status.frames_processed)}
+        return speed.update(status.frames_processed)
 
     async def _ask_match(self) -> MatchStatus:
         try:

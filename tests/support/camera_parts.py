@@ -55,6 +55,8 @@ class HopelessSource:
         raise SourceLostError("east: no route to host")
         yield
 
+    def resume(self, stamp: FrameStamp) -> None: ...
+
     def ack(self, stamp: FrameStamp) -> None: ...
 
     def close(self) -> None:

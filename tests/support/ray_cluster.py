@@ -13,6 +13,9 @@ import psutil
 from rtsp_server import free_port
 from running import ROOT, environment
 
+ACTORS = tuple(f"ray::{kind}" for kind in ("camera", "detect", "pose", "embed", "match"))
+"""How the titles of the processes of a run begin."""
+
 RAY = Path(sys.executable).with_name("ray")
 
 
@@ -99,7 +102,7 @@ class TwoNodes:
         self._folder.cleanup()
 
     def _actors(self, pid: int) -> list[psutil.Process]:
-        return [process for process in _below(pid) if _title(process).startswith("ray::ActorHost")]
+        return [process for process in _below(pid) if _title(process).startswith(ACTORS)]
 
 
 def _below(pid: int) -> list[psutil.Process]:

@@ -5,10 +5,14 @@ processes do, so that what Ray itself needs to start and to stop is not in it.
 
     passerby bench cameras                                       1, 2, 4 and 8 cameras, inline and on Ray
     passerby bench cameras bench.cameras=16 'site.cameras={a: /a/clip.mp4}'
+
+    bench.cameras=1,2,4,8       how many cameras, one run each
+    bench.runtimes=inline,ray   where they run
 """
 
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from rich.table import Table
 
@@ -16,13 +20,21 @@ from pipeline.cli.bench.measured_run import Cost, measure_apart
 from pipeline.cli.printing import print_table
 from pipeline.core.errors import ConfigError
 
+KEYS = {
+    "bench.passes": ("bench",),
+    "bench.cameras": ("bench cameras", "bench profile", "bench scale"),
+    "bench.runtimes": ("bench cameras", "bench scale"),
+    "bench.fps": ("bench scale",),
+    "bench.cores": ("bench scale",),
+    "bench.people": ("bench scale",),
+}
+"""Options of this command and its like, and which of them take each; all others are overrides of the configuration."""
 NUMBERS, RUNTIMES = "bench.cameras=", "bench.runtimes="
-"""Options of this command alone; all others are overrides of the configuration."""
 
 
 def compare_cameras(words: Sequence[str]) -> None:
     """Print the table for the configuration that the command line makes."""
-    overrides = [word for word in words if not word.startswith((NUMBERS, RUNTIMES))]
+    overrides = overrides_of(words, "bench cameras")
     numbers = read_numbers(words)
     table = Table(box=None, pad_edge=False)
     headings = ("runtime", "cameras", "frames/s", "CPU ms a frame", "of it Ray's own", "RSS MB", "PSS MB", "shared MB")
@@ -47,6 +59,22 @@ def _cells(cost: Cost) -> list[str]:
         *(f"{value:.0f}" for value in memory),
         "–" if detect is None else f"{detect:.1f}",
     ]
+
+
+def overrides_of(words: Sequence[str], command: str) -> list[str]:
+    """Return the words that are overrides of the configuration.
+
+    Raises:
+        ConfigError: If an option is not one of this command; names the one that was probably meant.
+    """
+    options = [word.partition("=")[0] for word in words if word.startswith("bench.")]
+    for key in options:
+        if command not in KEYS.get(key, ()):
+            own = ", ".join(each for each, commands in KEYS.items() if command in commands)
+            near = get_close_matches(key, KEYS, n=1, cutoff=0.8)
+            remedy = f"{near[0]} is a key of passerby {', '.join(KEYS[near[0]])}" if near else "correct it"
+            raise ConfigError(f"{key}: passerby {command} has {own} only; {remedy}")
+    return [word for word in words if not word.startswith("bench.")]
 
 
 def read_numbers(words: Sequence[str]) -> list[int]:

@@ -19,7 +19,7 @@ from typing import Self
 
 from rich.table import Table
 
-from pipeline.cli.bench.cameras import NUMBERS, read_option, whole_number
+from pipeline.cli.bench.cameras import NUMBERS, overrides_of, read_option, whole_number
 from pipeline.cli.bench.measured_run import measure
 from pipeline.cli.printing import print_table
 
@@ -131,7 +131,7 @@ def place_of(frame: FrameType | None) -> tuple[str, str]:
 def print_profile(words: Sequence[str]) -> None:
     """Print the table for the configuration that the command line makes."""
     number = read_option(words, NUMBERS, "")
-    overrides = [word for word in words if not word.startswith(NUMBERS)]
+    overrides = overrides_of(words, "bench profile")
     sampler = StageSampler()
     cost = measure(
         [*overrides, "sink=[jsonl]", "runtime=inline"],

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from pipeline.cli.bench.cameras import NUMBERS, RUNTIMES, read_numbers, read_option, whole_number
+from pipeline.cli.bench.cameras import RUNTIMES, overrides_of, read_numbers, read_option, whole_number
 from pipeline.cli.bench.measured_run import Cost, measure_apart
 from pipeline.cli.printing import print_table
 from pipeline.config.composition import load_config
@@ -39,7 +39,7 @@ GALLERY_SIZES = (1000, 5000)
 
 def model_scale(words: Sequence[str]) -> None:
     """Print the check and the table for the configuration that the command line makes."""
-    overrides = [word for word in words if not word.startswith((NUMBERS, RUNTIMES, FPS, CORES, PEOPLE))]
+    overrides = overrides_of(words, "bench scale")
     overrides.append(f"runtime={read_option(words, RUNTIMES, 'ray')}")
     fps = _positive(words, FPS, "10")
     cores = whole_number(CORES, read_option(words, CORES, str(os.cpu_count())))

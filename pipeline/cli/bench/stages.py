@@ -9,6 +9,15 @@ with that of another machine.
     passerby bench cameras bench.cameras=1,2,4             what a camera costs; see ``pipeline.cli.bench.cameras``
     passerby bench profile                                 which stage takes it; see ``pipeline.cli.bench.profile``
     passerby bench scale                                   what 1 to 10,000 need; see ``pipeline.cli.bench.scale``
+
+All other keys are those of a run. Keys of the measurements, and of which they are:
+
+    bench.passes=N              of the first alone: this many passes inline, with the memory after each
+    bench.cameras=1,2,4,8       of cameras and scale: how many, one run each; of profile: one number
+    bench.runtimes=inline,ray   of cameras: where; of scale: one of the two
+    bench.fps=10                of scale: frames a second of a camera
+    bench.cores=32              of scale: processors of a machine
+    bench.people=1000           of scale: people known at once
 """
 
 import os
@@ -19,7 +28,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from pipeline.cli.bench.cameras import compare_cameras, read_option, whole_number
+from pipeline.cli.bench.cameras import compare_cameras, overrides_of, read_option, whole_number
 from pipeline.cli.bench.measured_run import check_gave_frames, measure, plan_of_recordings
 from pipeline.cli.bench.profile import print_profile
 from pipeline.cli.bench.scale import model_scale
@@ -49,7 +58,7 @@ def benchmark(words: list[str]) -> None:
     if words and words[0] in others:
         others[words[0]](words[1:])
         return
-    overrides = [word for word in words if not word.startswith(PASSES)]
+    overrides = overrides_of(words, "bench")
     if passes := read_option(words, PASSES, ""):
         watch_memory(overrides, whole_number(PASSES, passes))
     else:

@@ -89,7 +89,8 @@ def plan_addition(
             raise
         if not command.force:
             raise ConfigError(f"{error}; --force adds it all the same, and opens it again and again") from error
-    intake = replace(planned.intakes[name], from_at=-inf if command.event_at is None else command.event_at)
+    from_at = -inf if command.event_at is None else command.event_at
+    intake = replace(planned.intakes[name], from_at=from_at, added_at=command.holds_from)
     return larger, replace(planned, intakes={name: intake}, detections=own_detections(alone))
 
 

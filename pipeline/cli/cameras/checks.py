@@ -58,7 +58,7 @@ def _first_frame(camera: object, source: Source) -> Frame | None:
 
 def check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) -> None:
     """Raise if recordings cannot be opened, or no live camera can; one that is down does not stop the others."""
-    wrong, away = list[ConfigError](), list[ConfigError]()
+    wrong, away = list[str](), list[ConfigError]()
     asked = {
         name: pool.submit(check_source, make_source, f"site.cameras.{name}", config.site.footage)
         for name, make_source in plan.make_sources.items()
@@ -69,13 +69,26 @@ def check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) 
         except ConfigError as error:
             source = make_source()
             source.close()
-            (away if source.live else wrong).append(error)
+            if source.live:
+                away.append(error)
+            else:
+                wrong.append(_under_typed_key(str(error), name, config))
     if wrong:
-        raise ConfigError("\n".join(str(error) for error in wrong))
+        raise ConfigError("\n".join(dict.fromkeys(wrong)))
     if away and len(away) == len(plan.make_sources) and not plan.resume:
         raise away[0]
     for reason in away:
         logger.warning("%s; it is opened again and again", reason)
+
+
+def _under_typed_key(text: str, name: str, config: PipelineConfig) -> str:
+    """Return an error of a camera's option under the key that says it: the camera's own, or that of all of its kind."""
+    own = f"site.cameras.{name}."
+    if not text.startswith(own):
+        return text
+    option, camera = text[len(own) :].partition(":")[0], parse_camera(config.site.cameras[name])
+    is_shared = option not in camera.options and option in config.source.get(camera.kind, {})
+    return f"source.{camera.kind}.{text[len(own) :]}" if is_shared else text
 
 
 def check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:

@@ -36,7 +36,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
-from pipeline.telemetry.status import in_background, last_status_at, write_status
+from pipeline.telemetry.status import in_background, last_status_at, write_last_status, write_status
 
 TRACE = "plugin_error.txt"
 """File of a run's folder that holds the traceback of the plug-in that ended it."""
@@ -160,6 +160,7 @@ class SiteRun:
                     )
             finally:
                 end()
+            write_last_status(self._folder, cameras)
             if self.name:
                 print(f"site {self.name}")
             if report is None:

@@ -41,6 +41,11 @@ class CameraCommand:
     reason: str = ""
     force: bool = False
 
+    @property
+    def holds_from(self) -> float:
+        """Unix seconds of event time from which it holds: of live cameras, when it was given."""
+        return self.at if self.event_at is None else self.event_at
+
 
 SubmittedCameraCommand = Submitted[CameraCommand]
 
@@ -54,12 +59,14 @@ class ChangedCameras:
         removed: Cameras that take no part any more.
         from_at: By camera: seconds of event time before which it does not count.
         until_at: By camera: seconds of event time from which it counts no more.
+        added_at: By camera that was added: Unix seconds of event time of that.
     """
 
     added: Mapping[str, object] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     from_at: Mapping[str, float] = field(default_factory=dict)
     until_at: Mapping[str, float] = field(default_factory=dict)
+    added_at: Mapping[str, float] = field(default_factory=dict)
 
 
 def changed_cameras(done: Iterable[CameraCommand]) -> ChangedCameras:
@@ -71,6 +78,7 @@ def changed_cameras(done: Iterable[CameraCommand]) -> ChangedCameras:
     removed: set[str] = set()
     from_at: dict[str, float] = {}
     until_at: dict[str, float] = {}
+    added_at: dict[str, float] = {}
     for command in done:
         if command.kind is CameraCommandKind.REMOVE:
             if command.event_at is None:
@@ -79,11 +87,12 @@ def changed_cameras(done: Iterable[CameraCommand]) -> ChangedCameras:
                 until_at[command.camera_id] = command.event_at
             continue
         removed.discard(command.camera_id)
+        added_at[command.camera_id] = command.holds_from
         if command.entry is not None:
             added[command.camera_id] = command.entry
         if command.event_at is not None:
             from_at[command.camera_id] = command.event_at
-    return ChangedCameras(added, frozenset(removed), from_at, until_at)
+    return ChangedCameras(added, frozenset(removed), from_at, until_at, added_at)
 
 
 def check_camera_command(command: CameraCommand) -> None:

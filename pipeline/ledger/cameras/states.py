@@ -43,7 +43,8 @@ def camera_states(folder: Path, entries: Mapping[str, object]) -> list[CameraSta
     for name, entry in {**entries, **{name: changed.added[name] for name in changed.added.keys() - entries}}.items():
         status = {**gone, **now}.get(name)
         is_removed = name in changed.removed
-        state = "removed" if is_removed else _state(status, is_live=is_live)
+        has_left = is_removed or name in gone.keys() - now
+        state = "removed" if has_left else _state(status, is_live=is_live)
         if name in changed.from_at:
             state = f"{state}, from {changed.from_at[name]:g} s"
         if name in changed.until_at:

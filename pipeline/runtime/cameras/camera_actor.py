@@ -86,15 +86,14 @@ class CameraActor:
         )
         self._detect, self._pose, self._embed = detect, pose, embed
         self._make_track, self._deliver, self._limits = make_track, Deliveries(deliver), limits
-        self._status, self._stopped = CameraStatus(), asyncio.Event()
+        self._status, self._stopped = CameraStatus(added_at=intake.added_at), asyncio.Event()
         self._is_removed = self._has_ended = False
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
-        self._track_s, self._last_due_at = 0.0, time.time()
+        self._track_s, self._last_due_at, self._delivered_until, self._ack_limit = 0.0, time.time(), -inf, inf
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
-        self._delivered_until, self._ack_limit = -inf, inf
         self._awaiting: list[asyncio.Future[Checkpoint | None]] = []
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
@@ -213,6 +212,8 @@ class CameraActor:
             await self._loss.forget(time.time() if self._source.live else -inf)
         if self._source.live or self._is_removed or is_whole or self._status.error is not None:
             await self._end()
+            if is_whole:  # one that broke off before was not removed
+                self._status = replace(self._status, removed_at=self._paced.until_at)
         else:
             self._status = stopped_early(self._status)
         if self._monitor is not None:

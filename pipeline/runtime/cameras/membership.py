@@ -48,7 +48,7 @@ class Membership:
         """
         if not self.is_open:
             raise RunEndingError("the run is ending")
-        self.cameras[camera_id] = AddedCamera(camera, self.removed.pop(camera_id, CameraStatus()), time.time())
+        self.cameras[camera_id] = AddedCamera(camera, self.removed.pop(camera_id, CameraStatus()))
         self.changed.set()
 
     async def remove(self, camera_id: str) -> CameraStatus:
@@ -88,11 +88,10 @@ class AddedCamera:
     Args:
         camera: The camera.
         before: What was counted of it before it was removed.
-        at: When it was added, Unix seconds by the wall clock.
     """
 
-    def __init__(self, camera: Camera, before: CameraStatus, at: float) -> None:
-        self._camera, self._before, self._at = camera, before, at
+    def __init__(self, camera: Camera, before: CameraStatus) -> None:
+        self._camera, self._before = camera, before
 
     async def ready(self) -> None:
         """Return once the source is built."""
@@ -100,11 +99,11 @@ class AddedCamera:
 
     async def status(self) -> CameraStatus:
         """Return the status now, with what was counted before it was removed."""
-        return self._whole(await self._camera.status())
+        return after(self._before, await self._camera.status())
 
     async def run(self) -> CameraStatus:
         """Work until the source ends."""
-        return self._whole(await self._camera.run())
+        return after(self._before, await self._camera.run())
 
     async def stop(self) -> None:
         """Read no further."""
@@ -125,6 +124,3 @@ class AddedCamera:
     async def settle(self) -> None:
         """Let the source forget what was read."""
         await self._camera.settle()
-
-    def _whole(self, status: CameraStatus) -> CameraStatus:
-        return replace(after(self._before, status), added_at=self._at)

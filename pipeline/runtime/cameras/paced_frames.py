@@ -124,6 +124,11 @@ class PacedFrames:
         """Seconds until the frame that is waited for is due; 0 if none is."""
         return max(0.0, self._waits_until - time.time())
 
+    @property
+    def until_at(self) -> float | None:
+        """Unix seconds of event time at which a recording ends, whatever follows; None: where it ends itself."""
+        return None if self._until_at == inf else self._until_at
+
     def read(self) -> Iterator[PacedFrame]:
         """Yield frames when they are due; runs in a thread of its own.
 

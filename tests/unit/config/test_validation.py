@@ -22,6 +22,11 @@ def test_what_is_shipped_is_in_range(kind: str) -> None:
         ("runtime.detect.replicas", "0"),
         ("runtime.batch.max_items", "0"),
         ("runtime.embed.num_gpus", "-1"),
+        ("runtime.camera.num_cpus", "inf"),
+        ("runtime.match.num_cpus", "0.00001"),
+        ("runtime.detect.num_gpus", "1.5"),
+        ("runtime.detect.num_gpus", "inf"),
+        ("runtime.match.num_gpus", "nan"),
         ("flow.max_inflight_frames", "0"),
         ("flow.read_ahead_frames", "-8"),
         ("flow.max_reopens", "-1"),
@@ -39,7 +44,18 @@ def test_a_number_out_of_range_is_refused_by_its_key(key: str, value: str) -> No
         check_ranges(load_config([CAMERA, f"{key}={value}"]))
 
 
-@pytest.mark.parametrize(("key", "value"), [("matcher.leave_after_s", "inf"), ("runtime.max_restarts", "0")])
+@pytest.mark.parametrize("stage", ["camera", "detect", "pose", "embed", "match"])
+@pytest.mark.parametrize("resource", ["a: -1", "a: inf", "a: nan", "CPU: 1", "GPU: 1", "memory: 1", "bundle: 1"])
+def test_a_resource_that_no_cluster_can_be_asked_for_is_refused_by_its_key(stage: str, resource: str) -> None:
+    key = f"runtime.{stage}.resources"
+    with pytest.raises(ConfigError, match=rf"^{key}\.{resource.partition(':')[0]}: expected .*; "):
+        check_ranges(load_config([CAMERA, f"{key}={{{resource}}}"]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("matcher.leave_after_s", "inf"), ("runtime.max_restarts", "0"), ("runtime.detect.num_gpus", "2")],
+)
 def test_the_edges_of_a_range_are_in_it(key: str, value: str) -> None:
     check_ranges(load_config([CAMERA, f"{key}={value}"]))
 

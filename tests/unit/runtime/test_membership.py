@@ -77,7 +77,7 @@ async def until(happened: Callable[[], Any]) -> None:
 
 def test_a_camera_that_is_added_is_followed_and_one_that_is_removed_ends_its_tracks(tmp_path: Path) -> None:
     async def added(pipeline: RunningPipeline, sink: MemorySink) -> None:
-        await add(pipeline, NowSource("west"))
+        await add(pipeline, NowSource("west"), CameraIntake(added_at=7.0))
         await until(lambda: seen(sink, "west"))
 
     async def removed(pipeline: RunningPipeline, sink: MemorySink) -> None:
@@ -92,7 +92,7 @@ def test_a_camera_that_is_added_is_followed_and_one_that_is_removed_ends_its_tra
     assert report is not None
     assert cameras["west"].frames_processed > 0
     assert cameras["west"].error is None
-    assert cameras["west"].added_at is not None
+    assert cameras["west"].added_at == 7.0
     assert cameras["east"].removed_at is None
 
 
@@ -235,6 +235,8 @@ def test_a_recording_ends_before_the_time_at_which_it_is_removed_and_refuses_one
     cameras, report = asyncio.run(main())
     assert report is not None
     assert cameras["east"].frames_processed == 60
+    assert cameras["east"].removed_at == 6.0
+    assert cameras["west"].removed_at is None
     assert not cameras["east"].stopped_early
     assert seen(sink, "east")[-1].is_last
 

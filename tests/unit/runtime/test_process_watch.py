@@ -86,6 +86,17 @@ def test_what_the_cluster_has_no_place_for_is_told_and_given_up(caplog: pytest.L
     assert "lower num_cpus, num_gpus or resources of runtime.detect" in str(raised.value)
 
 
+def test_equal_processes_that_do_not_fit_together_are_told_to_be_fewer() -> None:
+    async def main() -> None:
+        watch = ProcessWatch(LIMITS)
+        for process in (Process(), Process(hangs=True)):
+            watch.add("detect", "detect", process, replace(SHARE, replicas=2))
+        await watch.wait_for_places()
+
+    with pytest.raises(ConfigError, match=r"lower replicas, num_cpus, num_gpus or resources of runtime\.detect, or"):
+        asyncio.run(main())
+
+
 def test_what_has_a_place_is_told_to_be_starting(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ConfigError) as raised, caplog.at_level(logging.INFO):
         watch_for(5, ("detect", "detect", Process(hangs=True)))

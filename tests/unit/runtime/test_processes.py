@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from factories import make_stamp
 
-from pipeline.core.errors import PluginError, ProcessLostError, ShapeError
+from pipeline.core.errors import ConfigError, PluginError, ProcessLostError, ShapeError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.cameras.camera_host import CameraHost, CameraMaker, StageMaker
 from pipeline.runtime.cameras.checkpoint import Checkpoint
@@ -97,6 +97,8 @@ class FakeRay(ModuleType):
 
         class Remote:
             def options(self, **options: Any) -> "Remote":
+                if options["num_gpus"] % 1 and options["num_gpus"] > 1:
+                    raise ValueError(("GPU resource quantities >1 must", "be whole numbers."))
                 ray.options_of.append(options)
                 return self
 
@@ -163,6 +165,13 @@ def test_a_stage_beside_the_cameras_has_no_process_and_adds_to_what_theirs_reser
     beside = replace(LIMITS.shares["detect"], beside_cameras=True)
     cameras_on_ray(ray, replace(LIMITS, shares={**LIMITS.shares, "detect": beside}), num_cpus=2)
     assert ray.options_of == [{"num_cpus": 2 * 1.0 + 4 * 0.25, "num_gpus": 1.0, "resources": {"lane": 4.0}, **SPREAD}]
+
+
+def test_what_ray_refuses_is_one_line_that_names_the_stage(ray: FakeRay) -> None:
+    shares = {**LIMITS.shares, "camera": Share(0.0, 0.5)}
+    limits = replace(LIMITS, shares=shares, cameras_per_process=3)
+    with pytest.raises(ConfigError, match=r"^runtime\.camera: .*cameras c0, c1, c2, got 0 CPU, 1\.5 GPU: .*whole"):
+        cameras_on_ray(ray, limits, num_cpus=8, num_cameras=3)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
-from pipeline.telemetry.status import in_background, write_status
+from pipeline.telemetry.status import frame_sizes, in_background, write_last_status, write_status
 
 
 class Lost:
@@ -54,6 +54,13 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
         build_camera=nothing,  # type: ignore[arg-type]
         join=nothing,
     )
+
+
+class Removed:
+    """A recording that has ended at the time at which it was removed."""
+
+    async def status(self) -> CameraStatus:
+        return CameraStatus(removed_at=10.0, frame_hw=(480, 640))
 
 
 class Hung:
@@ -177,3 +184,25 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
 
     asyncio.run(run())
+
+
+def test_a_recording_that_was_removed_stands_with_the_removed_and_its_size_stays_known(tmp_path: Path) -> None:
+    written = written_after(make_pipeline({"east": Well(), "west": Removed()}, fine), tmp_path)
+    assert written["cameras"].keys() == {"east"}
+    assert written["removed_cameras"]["west"]["removed_at"] == 10.0
+    assert frame_sizes(tmp_path) == {"west": (480, 640)}
+
+
+def test_the_file_of_a_run_that_has_ended_has_the_last_status_of_each_camera(tmp_path: Path) -> None:
+    written_after(make_pipeline({"east": Well(), "west": Well()}, fine), tmp_path)
+    east, west = CameraStatus(frames_processed=9), CameraStatus(frames_processed=8, removed_at=10.0)
+    write_last_status(tmp_path, {"east": east, "west": west})
+    written = json.loads((tmp_path / "status.json").read_text())
+    assert {name: each["frames_processed"] for name, each in written["cameras"].items()} == {"east": 9}
+    assert {name: each["frames_processed"] for name, each in written["removed_cameras"].items()} == {"west": 8}
+    assert written["match"]["num_identities"] == 4
+
+
+def test_a_run_that_ended_before_its_first_status_has_no_file(tmp_path: Path) -> None:
+    write_last_status(tmp_path, {"east": CameraStatus()})
+    assert not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ def source(hwaccel: str) -> VideoFileSource:
 
 @pytest.mark.parametrize("kind", ABSENT)
 def test_a_device_that_is_not_there_is_an_error_that_says_why(kind: str) -> None:
-    with pytest.raises(ConfigError, match=rf"east\.hwaccel: expected {kind} to decode .*; set auto or none"):
+    with pytest.raises(ConfigError, match=rf"east\.hwaccel: expected a device .*, got {kind}: .*; set auto or none"):
         source(kind).check()
 
 

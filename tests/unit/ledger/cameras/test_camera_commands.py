@@ -159,6 +159,11 @@ def test_a_camera_that_leaves_at_a_time_stays_part_of_the_run() -> None:
     assert (changed.from_at, changed.until_at, changed.removed) == ({"east": 4.0}, {"east": 9.0}, frozenset())
 
 
+def test_a_camera_was_added_at_its_time_in_the_recordings_or_when_that_was_asked() -> None:
+    later = replace(EAST, camera_id="west", event_at=40.0)
+    assert changed_cameras([EAST, later]).added_at == {"east": 1.0, "west": 40.0}
+
+
 def test_the_file_is_one_table_that_anybody_can_read(folder: Path) -> None:
     CameraBook(folder).submit(EAST)
     with sqlite3.connect(folder / "cameras.sqlite") as database:

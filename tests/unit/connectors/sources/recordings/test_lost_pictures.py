@@ -1,5 +1,6 @@
 """Pictures that damage took out of a file are counted, each at its number, in every container that can show it."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -68,6 +69,23 @@ def test_pictures_that_zeros_took_away_are_bad_and_the_others_keep_their_numbers
     first_s = frames[0].stamp.captured_at
     for frame in frames:
         assert frame.stamp.index == round((frame.stamp.captured_at - first_s) * FPS)
+
+
+@pytest.mark.parametrize("on_gap", ["keep", "cut", "refuse"])
+def test_seconds_of_damage_are_bad_frames_and_not_a_gap_as_well(
+    tmp_path: Path, on_gap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_clip(tmp_path / "clip.mp4", 80, noisy=True, codec="libx264", codec_options=EVEN)
+    whole = [frame.stamp for frame in VideoFileSource("east", str(path)).frames()]
+    data = path.read_bytes()
+    zero(path, 0.3, len(data) // 2)
+    source = VideoFileSource("east", str(path), on_gap=on_gap)
+    stamps = [frame.stamp for frame in source.frames()]
+    assert max(after.captured_at - before.captured_at for before, after in pairwise(stamps)) > 2.0
+    assert set(stamps) <= set(whole)
+    assert len(stamps) + source.num_bad == len(whole)
+    assert source.report().gaps == ()
+    assert "leap" not in caplog.text
 
 
 @pytest.mark.parametrize(("ending", "reason"), [("gif", "damage at byte"), ("apng", None), ("mxf", None)])
