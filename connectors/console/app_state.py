@@ -16,6 +16,7 @@ from connectors.console.live_view import LiveView
 from connectors.console.search.networks import RunNetworks
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.search.similarity import SimilaritySearch
+from connectors.console.search.turns import Turns
 from connectors.console.settings import Settings
 from connectors.console.site_editing.edited_shapes import EditedShapes
 from connectors.console.site_editing.versions import EDITS, RuleStore
@@ -105,6 +106,7 @@ class AppState:
         self._dropped_up_to = 0
         self._undone_up_to = 0
         self.networks = RunNetworks(settings.output_dir)
+        self.turns = Turns()
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
         self.live_view = LiveView(
