@@ -368,8 +368,7 @@ def test_an_erased_person_is_on_no_page(browser: Browser, past: RunningPage) -> 
         go(page, f"person/{gone}")
         page.get_by_role("button", name="Erase").click()
         page.get_by_label(f"Type {gone} to confirm").fill(str(gone))
-        held: list[Route] = []
-        page.route("**/api/people/*/erase", held.append)
+        page.route("**/api/people/*/erase", (held := list[Route]()).append)
         page.get_by_role("button", name="Erase permanently").click()
         page.wait_for_selector('[data-proof="going"] progress')
         held[0].continue_()
