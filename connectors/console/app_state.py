@@ -16,6 +16,7 @@ from connectors.console.live_view import LiveView
 from connectors.console.search.networks import RunNetworks
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.search.similarity import SimilaritySearch
+from connectors.console.search.turns import Turns
 from connectors.console.settings import Settings
 from connectors.console.site_editing.edited_shapes import EditedShapes
 from connectors.console.site_editing.versions import EDITS, RuleStore
@@ -26,7 +27,7 @@ from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
 from connectors.console.watchlist.pictures import EnrolledPictures, Uploads
 from connectors.recording.store import RecordingStore
-from pipeline.core import CorrectionCommand
+from pipeline.core import CommandKind, CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
 from pipeline.ledger.cameras.submit import CheckAtRest
 from pipeline.ledger.corrections.apply import Forget, apply_pending
@@ -105,6 +106,7 @@ class AppState:
         self._dropped_up_to = 0
         self._undone_up_to = 0
         self.networks = RunNetworks(settings.output_dir)
+        self.turns = Turns()
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
         self.live_view = LiveView(
@@ -197,17 +199,22 @@ class AppState:
     def follow(self) -> int:
         """Read the new events of the ledger; return the number of the newest one.
 
-        If a person was erased, in whichever way, delete their pictures and notes too. If the correction that followed
-        from an answer was undone, the question is asked again.
+        If a person was erased, in whichever way, delete their pictures and notes too, once the outcome is known. If the
+        correction that followed from an answer was undone, the question is asked again.
         """
         last_event, last_erasure = self.ledger_view.follow()
-        if last_erasure > self._dropped_up_to:
+        if last_erasure > self._dropped_up_to and not self._is_erasing():
             self.drop_erased()
             self._dropped_up_to = last_erasure
         for number, undoes in self.ledger_view.undone(after=self._undone_up_to):
             self._undone_up_to = number
             self.notes.forget_answer(undoes)
         return last_event
+
+    def _is_erasing(self) -> bool:
+        """Whether an erasure is being applied: it deletes the pictures, and counts them for its outcome."""
+        commands = (each for each in self.ledger_view.commands() if each.state == "pending")
+        return any(each.command.kind is CommandKind.ERASE for each in commands)
 
     def drop_erased(self) -> int:
         """Delete pictures and notes of erased sightings; return the number of pictures deleted."""

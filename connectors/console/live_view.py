@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from connectors.console.camera.message import pack, unpack
 from connectors.console.camera.monitor import UNWATCHED, WATCHED
@@ -89,7 +89,7 @@ class LiveView:
         try:
             while True:
                 await self._take(camera_id, await socket.receive_bytes())
-        except (WebSocketDisconnect, KeyError):
+        except (WebSocketDisconnect, WebSocketDisconnected, KeyError):
             return
         finally:
             telling.cancel()
@@ -106,7 +106,7 @@ class LiveView:
         try:
             while True:
                 await socket.receive_text()  # a viewer sends nothing; this raises when it disconnects
-        except (WebSocketDisconnect, KeyError):
+        except (WebSocketDisconnect, WebSocketDisconnected, KeyError):
             return
         finally:
             self._viewers.discard(viewer)
@@ -128,7 +128,7 @@ class LiveView:
             elif header.get("kind") == "clip":
                 await asyncio.to_thread(self._keep, self._pictures.put_clip, _clip(camera_id, header, jpeg))
             else:
-                self._show(camera_id, header, jpeg)
+                await self._show(camera_id, header, jpeg)
         except (WireFormatError, KeyError, TypeError, ValueError):
             self.num_bad += 1
 
@@ -137,10 +137,17 @@ class LiveView:
         if not self._was_erased(made.part):
             put(made)
 
-    def _show(self, camera_id: str, header: dict[str, Any], jpeg: bytes) -> None:
+    async def _show(self, camera_id: str, header: dict[str, Any], jpeg: bytes) -> None:
         viewers = [viewer for viewer in self._viewers if camera_id in viewer.cameras]
         if not viewers:
             return
+        message, without = await asyncio.to_thread(self._messages, camera_id, header, jpeg)
+        for viewer in viewers:
+            viewer.newest[camera_id] = message if viewer.has_pictures else without
+            viewer.changed.set()
+
+    def _messages(self, camera_id: str, header: dict[str, Any], jpeg: bytes) -> tuple[bytes, bytes]:
+        """Return what viewers get, with and without the picture; asks the ledger, so it may wait."""
         people = header["people"]
         persons = self._persons_of([str(track) for track, *_ in people])
         frame_hw = tuple(int(side) for side in header["frame_hw"])
@@ -164,10 +171,7 @@ class LiveView:
             ],
             "frame_hw": frame_hw,
         }
-        message, without = pack(shown, jpeg), pack(shown, b"")
-        for viewer in viewers:
-            viewer.newest[camera_id] = message if viewer.has_pictures else without
-            viewer.changed.set()
+        return pack(shown, jpeg), pack(shown, b"")
 
 
 def _part(camera_id: str, header: dict[str, Any], jpeg: bytes) -> TrackPart:

@@ -16,6 +16,7 @@ from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.sqlite_files import why_failed
+from pipeline.ledger.codec import correction_from_dict, to_line
 from pipeline.ledger.corrections.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
 from pipeline.ledger.retained import how_to_clear
@@ -84,7 +85,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         correction: ERASED, with every number the people had and every part of a track that showed them.
 
     Returns:
-        How much was removed, by kind, and fragments of it for the check.
+        How much was removed, by kind, and fragments of it for the check. An alert counts once, in however many states.
     """
     parts = frozenset(correction.parts)
     people = ", ".join(str(int(person_id)) for person_id in correction.person_ids)
@@ -99,31 +100,28 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         gone["sighting"] += [number for number, _ in found]
         needles += [body.encode() for _, body in found]
     newest = "SELECT max(number) FROM events WHERE kind = 'alert' GROUP BY json_extract(body, '$.key')"
-    keys = f"SELECT json_extract(body, '$.key') FROM events WHERE number IN ({newest}) AND person_id IN ({people})"
-    for number, body in database.execute(
-        f"SELECT number, body FROM events WHERE kind = 'alert' AND json_extract(body, '$.key') IN ({keys})"
+    about_them = (
+        f"SELECT json_extract(body, '$.key') FROM events WHERE number IN ({newest}) AND person_id IN ({people})"
+    )
+    keys = {key for (key,) in database.execute(about_them)}
+    for number, key, body in database.execute(
+        "SELECT number, json_extract(body, '$.key'), body FROM events WHERE kind = 'alert' AND body IS NOT NULL "
+        f"AND (person_id IN ({people}) OR json_extract(body, '$.key') IN ({about_them}))"
     ).fetchall():
         gone["alert"].append(number)
-        needles.append(body.encode())
+        if key in keys:  # else it is about somebody else by now, and its later states may begin like this one
+            needles.append(body.encode())
     for row in database.execute(
         f"SELECT {columns} FROM events WHERE kind = 'correction' AND body IS NOT NULL"
     ).fetchall():
         event = from_row(row)
         made = event.correction()
-        if made.kind is CorrectionKind.ERASED:
-            continue
-        rest = tuple(part for part in made.parts if part not in parts)
-        if made.kind is CorrectionKind.UNDONE:
-            names = tuple((one, name) for one, name in made.names if one not in correction.person_ids)
-            listings = tuple(each for each in made.listings if each[0] not in correction.person_ids)
-            if (rest, names, listings) != (made.parts, made.names, made.listings):
-                body = body_of(replace(made, parts=rest, names=names, listings=listings, reason=""))
-                database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
-        elif set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
+        rest = without(made, correction)
+        if rest is None:
             gone["correction"].append(event.number)
-        elif len(rest) < len(made.parts):
-            body = body_of(replace(made, parts=rest))
-            database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
+        elif rest != made:
+            values = body_of(rest), event.number
+            database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", values)
     for numbers in gone.values():
         database.executemany(
             "UPDATE events SET person_id = NULL, camera_id = NULL, track = NULL, part = NULL, body = NULL, "
@@ -137,7 +135,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
             values = json.dumps(message, sort_keys=True), number
             database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", values)
     database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
-    removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
+    removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()} | {"alerts": len(keys)}
     removed["commands"] = _redact_commands(database, frozenset(correction.person_ids), parts)
     return removed, [needle[:NEEDLE_BYTES] for needle in needles]
 
@@ -145,6 +143,27 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
 def digest_of(part: TrackPart) -> bytes:
     """Return the hash that is kept of an erased part, so that reading a recording again does not bring it back."""
     return sha256(str(part).encode()).digest()
+
+
+def without(made: Correction, erased: Correction) -> Correction | None:
+    """Return what stays of a correction, which may name others as well; None if it is about erased people alone.
+
+    Args:
+        made: The correction.
+        erased: ERASED, with every number the people had and every part of a track that showed them.
+    """
+    if made.kind is CorrectionKind.ERASED:
+        return made
+    parts, people = frozenset(erased.parts), frozenset(erased.person_ids)
+    rest = tuple(part for part in made.parts if part not in parts)
+    if made.kind is CorrectionKind.UNDONE:
+        names = tuple(each for each in made.names if each[0] not in people)
+        listings = tuple(each for each in made.listings if each[0] not in people)
+        is_same = (rest, names, listings) == (made.parts, made.names, made.listings)
+        return made if is_same else replace(made, parts=rest, names=names, listings=listings, reason="")
+    if people.issuperset(made.person_ids) or (made.parts and not rest):
+        return None
+    return made if rest == made.parts else replace(made, parts=rest)
 
 
 def lines_with(parts: Iterable[TrackPart]) -> list[bytes]:
@@ -171,16 +190,13 @@ def _redact_commands(database: sqlite3.Connection, person_ids: Set[int], parts: 
 
 
 def about(correction: Correction) -> Callable[[dict[str, Any]], bool]:
-    """Return what says of a message, as schemas describe it, whether it is about erased people alone."""
+    """Return what says of a sighting or an alert, as schemas describe them, whether it is about erased people."""
     parts = {(str(part.track_id), part.part) for part in correction.parts}
     people = set(correction.person_ids)
 
     def is_about(message: dict[str, Any]) -> bool:
         if message.get("event") == "sighting":
             return (message["track"], message["part"]) in parts
-        if message.get("event") == "correction" and message["kind"] != "erased":
-            named = [(part["track"], part["part"]) for part in message["parts"]]
-            return bool(named and parts.issuperset(named)) or people.issuperset(message["person_ids"])
         return message.get("event") == "alert" and message["person_id"] in people
 
     return is_about
@@ -201,6 +217,10 @@ def erase_lines(path: Path, correction: Correction) -> list[tuple[int, int]]:
         message = json.loads(line)
         if is_about(message) or (message.get("event") == "alert" and message["key"] in keys):
             return b""
+        if message.get("event") == "correction":
+            made = correction_from_dict(message)
+            rest = without(made, correction)
+            return b"" if rest is None else line if rest == made else to_line(rest)
         is_of_place = message.get("event") == "alert" and message["person_id"] == NOBODY_IN_PARTICULAR
         return (
             json.dumps(message).encode() + b"\n" if is_of_place and _drop_evidence(message, correction.parts) else line

@@ -10,7 +10,7 @@ from pipeline.core import Alert, Correction, Embedding, Record, Sighting, TrackP
 from pipeline.core.errors import WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger.codec import to_line
-from pipeline.ledger.erasure import about
+from pipeline.ledger.erasure import about, without
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.snapshot import OWED, Saved
 
@@ -38,7 +38,6 @@ def unpublished_records(saved: Saved, reader: LedgerReader, erased: Correction |
         reader: Of the same ledger, in which rows about erased people are empty by now.
         erased: People who were erased since ``saved``.
     """
-    is_about = about(erased) if erased is not None else lambda message: False
     embeddings: dict[TrackPart, Embedding] = {}
     found: list[StoredRecord] = []
     chain = saved.chain
@@ -52,7 +51,7 @@ def unpublished_records(saved: Saved, reader: LedgerReader, erased: Correction |
             continue
         embeddings |= {TrackPart(each.track_id, each.part): each for each in stored.embeddings}
         if entry.kind == OWED:
-            found += [each for each in stored.records if not is_about(_message(each))]
+            found += stored.records if erased is None else _kept(stored.records, erased)
             chain = entry.chain
     for row in reader.events(after=reader.number_of(chain), limit=-1):
         record: Record | None = None
@@ -69,7 +68,15 @@ def unpublished_records(saved: Saved, reader: LedgerReader, erased: Correction |
     return found
 
 
-def _message(stored: StoredRecord) -> dict[str, Any]:
-    kind, body = stored
-    message: dict[str, Any] = json.loads(to_line(deserialise(body, RECORDS[kind])))
-    return message
+def _kept(records: Sequence[StoredRecord], erased: Correction) -> list[StoredRecord]:
+    """Return what stays of records after an erasure."""
+    is_about = about(erased)
+    kept: list[StoredRecord] = []
+    for kind, body in records:
+        record = deserialise(body, RECORDS[kind])
+        if isinstance(record, Correction):
+            rest = without(record, erased)
+            kept += [] if rest is None else [(kind, serialise(rest))]
+        elif not is_about(json.loads(to_line(record))):
+            kept.append((kind, body))
+    return kept

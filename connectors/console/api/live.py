@@ -8,7 +8,7 @@ import math
 import time
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from connectors.console.api.sessions import Visitor
 from connectors.console.app_state import AppState
@@ -117,7 +117,9 @@ class LiveRoutes:
             asked = []
         wanted = set(names) if asked is None else set(map(str, asked)) if isinstance(asked, list) else set()
         cameras = frozenset(name for name in wanted if visitor.user.sees(name))
-        await asyncio.to_thread(self._state.notes.audit_look, visitor.user.name, "live pictures", sorted(cameras))
+        await asyncio.to_thread(
+            lambda: self._state.notes.audit_look(visitor.user.name, "live pictures", sorted(cameras))
+        )
         watch = asyncio.create_task(self._end_without_permission(socket, visitor))
         try:
             has_pictures = socket.query_params.get("pictures") != "no"
@@ -136,7 +138,7 @@ class LiveRoutes:
         try:
             while True:
                 await socket.receive_text()
-        except (WebSocketDisconnect, KeyError):
+        except (WebSocketDisconnect, WebSocketDisconnected, KeyError):
             return
         finally:
             self._num_listening -= 1

@@ -17,8 +17,11 @@ from connectors.console.store.export import record_zip
 from connectors.console.store.ledger_view import may_correct
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 
-ERASE_TIMEOUT_S = 20.0
-"""Seconds that the pipeline may take to erase a person; the answer says "pending" then."""
+ERASE_TIMEOUT_S = 120.0
+"""Seconds that the pipeline may take to erase a person; the answer says "pending" then.
+
+A busy run takes half a minute. A larger value occupies one of the threads that answer requests for longer.
+"""
 
 POLL_S = 0.2
 """Seconds between two looks at the state of the erasure."""

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request
 from numpy.typing import NDArray
-from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.people import PartNumber, TrackName, asked_part, shown_person
 from connectors.console.api.permissions import Operator, Viewer
 from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
 from connectors.console.app_state import AppState
 from connectors.console.search.network_answers import as_text, from_networks
+from connectors.console.search.networks import BLANK, is_blank
 from connectors.console.search.similarity import SimilarPerson, decoded
 from connectors.console.store.accounts import User
 from pipeline.core import TrackId
@@ -46,8 +46,11 @@ class SearchRoutes:
         add("/picture", self.by_picture, methods=["POST"], summary=upload, openapi_extra={"requestBody": UPLOADED})
         return router
 
-    def by_sighting(self, user: Viewer, track: TrackName, part: PartNumber, limit: Limit = 24) -> dict[str, Any]:
+    async def by_sighting(self, user: Viewer, track: TrackName, part: PartNumber, limit: Limit = 24) -> dict[str, Any]:
         """People similar to the person of a sighting, the most probable first; its own track is left out."""
+        return await self._state.turns.take(self._by_sighting, user, track, part, limit)
+
+    def _by_sighting(self, user: User, track: str, part: int, limit: int) -> dict[str, Any]:
         which = asked_part(track, part)
         picture = self._state.pictures.get(which) if user.sees(which.track_id.camera_id) else None
         if picture is None:
@@ -57,10 +60,12 @@ class SearchRoutes:
 
     async def by_picture(self, user: Operator, request: Request, limit: Limit = 24) -> dict[str, Any]:
         """People similar to each person in a picture. The picture is re-encoded, searched for, and not kept."""
-        return await run_in_threadpool(self._by_picture, user, await request.body(), limit)
+        return await self._state.turns.take(self._by_picture, user, await request.body(), limit)
 
     def _by_picture(self, user: User, data: bytes, limit: int) -> dict[str, Any]:
         image = read_upload(data)
+        if is_blank(image):
+            raise HTTPException(422, BLANK)
         boxes = [
             box
             for box in from_networks("search by picture", lambda: self._state.networks.people_in(image))

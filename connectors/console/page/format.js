@@ -55,7 +55,7 @@ export function wallClock(at) {
 export function duration(seconds) {
   if (seconds < 60) return inSeconds(seconds, seconds < 10 ? 1 : 0);
   if (seconds < 5400) return t("{number} min", { number: Math.round(seconds / 60) });
-  if (seconds < 172800) return t("{number} h", { number: decimal(seconds / 3600) });
+  if (seconds < 172800) return t("{number} h", { number: Number((seconds / 3600).toFixed(1)) });
   return tn("{count} day", "{count} days", Math.round(seconds / 86400));
 }
 

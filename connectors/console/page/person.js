@@ -2,7 +2,7 @@
 
 import { get, send, waitUntilApplied } from "./api.js";
 import { addAction, addButtons, dialog, h, put, toast } from "./dom.js";
-import { colour, decimal, duration, eventTime, outcome, personLink, personTitle, probabilityText, signed, thumbnail, wallClock } from "./format.js";
+import { colour, decimal, duration, eventTime, inSeconds, outcome, personLink, personTitle, probabilityText, signed, thumbnail, wallClock } from "./format.js";
 import { t, tn, told, tx } from "./language.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
@@ -216,12 +216,13 @@ export async function page(root, context, [asked]) {
     addButtons(box, button);
     button.onclick = async () => {
       box.close();
+      context.listeners.clear(); // the person is going: what is shown from here on is the erasure
+      put(root, erasing(person.person));
       try {
-        const proof = await send(`people/${person.person}/erase`, { number: person.person, reason: reason.value });
-        context.listeners.clear();
-        put(root, erased(proof));
+        put(root, erased(await send(`people/${person.person}/erase`, { number: person.person, reason: reason.value })));
       } catch (error) {
-        toast(error.message, { bad: true });
+        put(root, h("div", { className: "card stack", "data-proof": "unknown", role: "alert" },
+          h("h1", {}, t("Person {person} is not erased yet", { person: person.person })), h("p", {}, error.message), h("p", {}, h("a", { href: "#/people" }, t("Back to all people")))));
       }
     };
   }
@@ -279,6 +280,19 @@ function ratio(value) {
   const odds = Math.exp(Math.abs(value));
   const times = decimal(odds, odds < 10 ? 1 : 0);
   return value > 0 ? t("{times} to 1 for the same person", { times }) : t("{times} to 1 against the same person", { times });
+}
+
+function erasing(person) {
+  const began = Date.now();
+  const passed = h("p", { className: "soft num" }, inSeconds(0, 0));
+  const timer = setInterval(() => {
+    if (passed.isConnected) put(passed, inSeconds((Date.now() - began) / 1000, 0));
+    else clearInterval(timer);
+  }, 1000);
+  return h("div", { className: "card stack", "data-proof": "going", role: "status" },
+    h("h1", {}, t("Erasing person {person}…", { person })),
+    h("p", {}, t("Everything about this person is deleted, and then searched for in every file of the run. That may take a minute. It goes on if you leave this page; the audit has the result.")),
+    h("progress", { "aria-label": t("Erasing person {person}…", { person }) }), passed);
 }
 
 function erased(proof) {

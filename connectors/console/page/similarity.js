@@ -37,7 +37,7 @@ export function acceptDrops(root) {
 
 export async function page(root, context, [kind, track, part]) {
   const body = h("div", { className: "stack", "aria-live": "polite" });
-  const about = h("p", {}, t("Comparing pictures…"));
+  const about = h("p", {}, t("Comparing pictures… The first search takes longest, up to a minute; searches of others go first."));
   put(root, h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, t("Search by picture")), about),
     h("div", { className: "bar" }, context.may("operator") ? fileChooser() : null, h("a", { className: "button", href: "#/people" }, t("All people")))), body);
   if (context.may("operator")) acceptDrops(root);

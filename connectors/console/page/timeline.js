@@ -22,12 +22,14 @@ export function segments(sightings) {
 export function timeline(person, found, choose) {
   const [from, until] = [Math.min(...found.map((each) => each.from)), Math.max(...found.map((each) => each.until))];
   const span = Math.max(until - from, 1);
+  // The last mark is within its bar, although a mark is at least 5 pixels wide.
+  const start = (at) => `min(${place(at)}, 100% - 5px)`;
   const place = (at) => `${(100 * (at - from)) / span}%`;
   const { css } = colour(person);
   const rows = [...new Set(found.map((each) => each.camera))].flatMap((camera) => [
     h("b", {}, camera),
     h("div", { className: "track" }, found.filter((each) => each.camera === camera).map((each) => h("button", {
-      style: { left: place(each.from), width: `${(100 * (each.until - each.from)) / span}%`, background: css },
+      style: { left: start(each.from), width: `${(100 * (each.until - each.from)) / span}%`, background: css },
       title: `${camera}, ${eventTime(each.from)} – ${eventTime(each.until)}`, "aria-label": t("{camera}, {from} to {until}", { camera, from: eventTime(each.from), until: eventTime(each.until) }),
       onclick: () => choose(each),
     }))),

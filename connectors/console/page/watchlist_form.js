@@ -35,9 +35,11 @@ export function enrol(found, give, person = null) {
 
   async function add(files) {
     file.value = "";
-    for (const each of files) {
-      const picture = { name: each.name, isUsed: false, faults: [t("is being judged…")], similar: [] };
-      pictures.push(picture);
+    const added = files.map((each) => ({ name: each.name, isUsed: false, faults: [t("waits until the one before it is judged…")], similar: [] }));
+    pictures.push(...added);
+    for (const [index, each] of files.entries()) {
+      const picture = added[index];
+      picture.faults = [t("is being judged; the first one takes longest, up to a minute…")];
       draw();
       try {
         if (each.size > MAX_BYTES) throw new Error(t("larger than 8 MB"));

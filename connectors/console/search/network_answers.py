@@ -9,7 +9,7 @@ from fastapi import HTTPException
 from numpy.typing import NDArray
 
 from connectors.console.camera.best_pictures import encoded
-from pipeline.core.errors import ConnectorError, ReidError
+from pipeline.core.errors import ConnectorError, DataError, ReidError
 
 QUALITY = 88
 """JPEG quality of cut-outs, in [1, 100]."""
@@ -18,11 +18,16 @@ Result = TypeVar("Result")
 
 
 def from_networks(what: str, ask: Callable[[], Result]) -> Result:
-    """Return the networks' answer; 409 if this machine cannot build them. ``what`` needs them, for the message."""
+    """Return the networks' answer; 409 if this machine cannot build them, 422 if a picture shows nothing.
+
+    ``what`` needs them, for the message.
+    """
     try:
         return ask()
     except ConnectorError:
         raise
+    except DataError as error:
+        raise HTTPException(422, str(error)) from error
     except ReidError as error:
         raise HTTPException(409, f"{what} needs the networks of the run: {error}") from error
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pipeline.camera.detection import PADDING, DetectionStage, letterbox
 from pipeline.config.plugins import attribute, build
 from pipeline.core import Embedding, Frame, FrameStamp, PoseNeed, TrackId, Tracklet
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, DataError
 from pipeline.embedding.embedding import EmbeddingStage
-from pipeline.embedding.enrolment import enrolment_tracklet
+from pipeline.embedding.enrolment import blank_pictures, enrolment_tracklet
 from pipeline.embedding.pose import PoseStage
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,15 @@ MIN_HEIGHT_PX = 32.0
 
 BATCH = 16
 """Pictures embedded at once; a larger batch needs more memory and holds the lock longer."""
+
+
+BLANK = "picture: expected a picture of a person, got one colour all over; choose another"
+"""What is said of a picture that shows nothing."""
+
+
+def is_blank(image: Image) -> bool:
+    """Return whether a picture shows nothing: it has one colour all over."""
+    return bool(blank_pictures([_frame(image)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +100,11 @@ class RunNetworks:
         """Return the embeddings of pictures that each show one whole person, shape ``(N, D)``, L2 norm 1.
 
         Raises:
+            DataError: If a picture shows nothing.
             ReidError: If the networks of the run cannot be built on this machine.
         """
+        if any(map(is_blank, pictures)):
+            raise DataError(BLANK)
         vectors: list[Vectors] = []
         with self._lock:
             built = self._networks()

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.console.search.networks import RunNetworks
+from connectors.console.search.networks import RunNetworks, is_blank
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
@@ -99,7 +99,7 @@ class SimilaritySearch:
             wanted = self._best()
             self._vectors = {part: self._vectors[part] for part in wanted if part in self._vectors}
             images = {part: self._image(part) for part in wanted if part not in self._vectors}
-            new = {part: image for part, image in images.items() if image is not None}
+            new = {part: image for part, image in images.items() if image is not None and not is_blank(image)}
             self._vectors |= zip(new, self._networks.embed(list(new.values())), strict=True)
             return dict(self._vectors)
 

@@ -10,7 +10,6 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import Response
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.permissions import Operator, Viewer, check_sees_all
 from connectors.console.api.upload import ACCEPTED, UPLOADED, read_upload
@@ -123,7 +122,7 @@ class WatchlistRoutes:
     async def judge(self, user: Operator, request: Request) -> dict[str, Any]:
         """What is wrong with a picture, the part of it that would be used, and who in the run looks like that."""
         check_sees_all(user, BY_ALL)
-        return await run_in_threadpool(self._judge, user, await request.body())
+        return await self._state.turns.take(self._judge, user, await request.body())
 
     def enrol(self, user: Operator, new: NewEntry) -> dict[str, Any]:
         """Put somebody on the list. It holds when the state of the correction is ``done``."""

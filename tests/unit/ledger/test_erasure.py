@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from factories import make_path, make_sighting
 
 from pipeline.core import (
     Alert,
+    AlertState,
     CommandKind,
     Correction,
     CorrectionCommand,
@@ -75,9 +77,9 @@ def test_lines_go_by_part_person_and_kind(tmp_path: Path) -> None:
     alert = Alert("dwell/2", "dwell", Severity.INFO, 2, "west", 5.0, 5.4, "Stays.", (WEST,))
     other = Alert("dwell/1", "dwell", Severity.INFO, 1, "west", 5.0, 5.4, "Stays.", (WEST,))
     merged = Correction(CorrectionKind.MERGED, (2, 5), "ann", 1.0)
-    mixed = Correction(CorrectionKind.SPLIT, (1, 2), "ann", 1.0, (HERS, HIS))
+    of_others = Correction(CorrectionKind.SPLIT, (1, 2), "ann", 1.0, (HIS,))
     moved = Correction(CorrectionKind.SPLIT, (1, 3), "ann", 1.0, (HERS,))
-    kept = [line_of(2, HIS), to_line(mixed), to_line(ERASED), to_line(other), b"\n"]
+    kept = [line_of(2, HIS), to_line(of_others), to_line(ERASED), to_line(other), b"\n"]
     gone = [line_of(1, HERS), to_line(merged), to_line(moved), to_line(alert), b'{"event": "sigh']
     path = tmp_path / "all.jsonl"
     path.write_bytes(b"".join([*kept, *gone]))
@@ -85,6 +87,22 @@ def test_lines_go_by_part_person_and_kind(tmp_path: Path) -> None:
     assert (removed, marks) == ({"all.jsonl": 5}, {})
     assert path.read_bytes() == b"".join(kept)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["all.jsonl"]
+
+
+def test_a_line_that_moved_parts_of_two_people_keeps_those_of_the_other(tmp_path: Path) -> None:
+    mixed = Correction(CorrectionKind.SPLIT, (1, 2), "ann", 1.0, (HERS, HIS))
+    undone = Correction(
+        CorrectionKind.UNDONE, (1, 2), "ann", 1.0, (HERS, HIS), "to Anna", undoes=1, names=((1, "Ben"), (2, "Anna"))
+    )
+    path = tmp_path / "corrections.jsonl"
+    path.write_bytes(to_line(mixed) + to_line(undone))
+    marks = {"jsonl": json.dumps({path.name: path.stat().st_size})}
+    removed, marks = erase_files(tmp_path, ERASED, marks)
+    left = Correction(CorrectionKind.UNDONE, (1, 2), "ann", 1.0, (HIS,), undoes=1, names=((1, "Ben"),))
+    assert path.read_bytes() == to_line(replace(mixed, parts=(HIS,))) + to_line(left)
+    assert removed == {path.name: 2}
+    assert json.loads(marks["jsonl"]) == {path.name: path.stat().st_size}
+    assert places_with(tmp_path, [], lines_with(ERASED.parts)) == ()
 
 
 def test_a_mark_is_moved_back_by_what_was_removed_before_it(tmp_path: Path) -> None:
@@ -290,3 +308,18 @@ def test_an_alert_goes_with_its_person_although_it_was_raised_about_somebody_els
     parts = (TrackPart(TrackId("east", 0, 1), 0),)
     erase_lines(path, Correction(CorrectionKind.ERASED, (4,), "ann", 9.0, parts))
     assert [json.loads(line) for line in path.read_text().splitlines()] == [other]
+
+
+def test_the_ledger_keeps_no_state_of_an_alert_in_which_it_was_about_the_person(tmp_path: Path) -> None:
+    raised = Alert("dwell/2", "dwell", Severity.INFO, 2, "west", 5.0, 5.4, "Stays.", (WEST,))
+    passed_on = replace(raised, person_id=1, state=AlertState.AMENDED, revision=2)
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(path)
+    ledger.append([make_sighting(1, EAST), make_sighting(2, WEST, 1, make_path(100)), raised, passed_on])
+    removed, _ = ledger.erase(ERASED, [ERASED], state=b"", last_person_id=2, unpublished=lambda saved: [])
+    ledger.close()
+    assert removed["alerts"] == 0, "it is about somebody else now"
+    reader = LedgerReader(path)
+    assert [(each.person_id, each.revision) for each in reader.alerts()] == [(1, 2)]
+    assert [event.person_id for event in reader.events(kind="alert") if not event.is_erased] == [1]
+    reader.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -14,9 +15,11 @@ from connectors.console.camera.message import pack
 from connectors.console.settings import Settings
 from connectors.console.store.accounts import Accounts
 from connectors.console.store.pictures import Picture
-from pipeline.core import CommandKind, CorrectionCommand, TrackId
+from pipeline.core import CommandKind, CorrectionCommand, TrackId, TrackPart
 from pipeline.ledger import Ledger, submit_command
+from pipeline.ledger.corrections import apply
 from pipeline.ledger.corrections.apply import apply_pending
+from pipeline.ledger.erasure import erase_stores
 
 
 @pytest.fixture
@@ -168,6 +171,23 @@ def test_an_erasure_outside_the_page_deletes_its_pictures_too(page: RunningPage,
     submit_command(page.state.ledger_path, CorrectionCommand(CommandKind.ERASE, (1,), "bob", 0.0))
     apply_pending(page.state.ledger_path)
     page.state.follow()
+    assert page.state.pictures.get(EAST_PART) is None
+
+
+def test_the_page_leaves_the_pictures_to_an_erasure_that_goes_on_which_counts_them(
+    page: RunningPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.state.follow()
+
+    def follows_meanwhile(folder: Path, parts: Sequence[TrackPart]) -> tuple[dict[str, int], list[bytes]]:
+        page.state.follow()  # the ledger has the erasure by now
+        return erase_stores(folder, parts)
+
+    monkeypatch.setattr(apply, "erase_stores", follows_meanwhile)
+    number = submit_command(page.state.ledger_path, CorrectionCommand(CommandKind.ERASE, (1,), "bob", 0.0))
+    submitted = page.state.ledger_view.command(number)
+    assert submitted is not None
+    assert "console/pictures.sqlite pictures: 3" in submitted.outcome
     assert page.state.pictures.get(EAST_PART) is None
 
 

@@ -4,20 +4,25 @@ import io
 import json
 import select
 import socket
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
 import pytest
-from console_page import RunningPage, make_jpeg
+from console_page import PART, RunningPage, make_jpeg
 from PIL import Image
 
 from connectors.console.api.security_middleware import MAX_BODY, MAX_LARGE
 from connectors.console.api.upload import MAX_SIDE_PX, MAX_UPLOAD, decode_upload
 from connectors.console.camera.best_pictures import MARGIN
+from connectors.console.search.networks import BLANK
 from connectors.console.search.probability import ProbabilityScale
+from connectors.console.search.turns import BUSY, MAX_WAITING
 from connectors.console.store.accounts import Role
 from connectors.console.store.pictures import Picture
 from pipeline.config.composition import load_config, to_yaml
@@ -155,6 +160,39 @@ def test_a_search_without_the_networks_of_the_run_says_so(tmp_path: Path) -> Non
         answer = search(client, make_jpeg())
         assert answer.status_code == 409
         assert "needs the networks of the run" in answer.json()["detail"]
+
+
+def test_a_picture_that_shows_nothing_is_refused_for_that_and_not_for_the_networks(tmp_path: Path) -> None:
+    grey = io.BytesIO()
+    Image.new("RGB", (400, 300), (128, 128, 128)).save(grey, "PNG")
+    with RunningPage(tmp_path / "run") as running, running.client("ann") as client:
+        answer = search(client, grey.getvalue())
+        assert (answer.status_code, answer.json()["detail"]) == (422, BLANK)
+
+
+def test_other_requests_are_answered_while_many_searches_wait_for_the_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def blocked(*_: object, **__: object) -> tuple[list[object], int]:
+        started.set()
+        assert release.wait(60)
+        return [], 7
+
+    with RunningPage(tmp_path / "run") as running, running.client("ann") as client:
+        running.add_pictures()
+        monkeypatch.setattr(running.state.similarity, "rank", blocked)
+        with ThreadPoolExecutor(60) as pool:
+            waiting = [pool.submit(client.get, "/api/search/sighting", params=PART, timeout=60) for _ in range(60)]
+            assert started.wait(30)
+            assert client.get("/api/privacy", timeout=20).status_code == 200
+            release.set()
+            answers = [each.result() for each in waiting]
+    codes = Counter(answer.status_code for answer in answers)
+    assert set(codes) <= {200, 429}
+    assert codes[200] > MAX_WAITING
+    assert {answer.json()["detail"] for answer in answers if answer.status_code == 429} <= {BUSY}
 
 
 def test_probabilities_follow_the_learned_calibration(tmp_path: Path) -> None:
