@@ -55,7 +55,12 @@ def passerby(words: list[str], *, is_checked: bool) -> None:
         if not any(word.startswith("source.file.seconds=") for word in words):
             words = [*words, SECONDS]
         if is_checked:
-            words = ["run", *(word for word in words[1:] if word.split("=")[0] != "bench"), "--cfg", "job"]
+            overrides = (
+                word
+                for word in words[1:]
+                if word not in ("cameras", "profile", "scale") and not word.startswith("bench")
+            )
+            words = ["run", *overrides, "--cfg", "job"]
     elif is_checked:
         words = [*words[:1], "--help"]
     elif command == "console":

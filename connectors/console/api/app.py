@@ -26,7 +26,6 @@ from connectors.console.api.review import ReviewRoutes
 from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
-from connectors.console.api.validation import sentence
 from connectors.console.app_state import AppState
 from connectors.console.sign_in.oidc_routes import OidcRoutes
 from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
@@ -34,6 +33,7 @@ from connectors.console.site_editing.camera_routes import CameraRoutes
 from connectors.console.site_editing.cameras import SiteCameras
 from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
 from connectors.console.site_editing.learned_routes import LearnedRoutes
+from connectors.console.validation import sentence
 from connectors.console.walks.routes import WalkRoutes
 from connectors.console.watchlist.routes import WatchlistRoutes
 from pipeline.core.errors import ConnectorError
