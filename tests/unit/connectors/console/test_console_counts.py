@@ -49,8 +49,8 @@ def test_counts_are_rows_and_metrics(folder: Path) -> None:
         ("/api/counts?evry=60", "evry: there is no such key; expected one of every, kind, since, until"),
         ("/api/counts/metrics?kind=line", "kind: there is no such key; expected none"),
         ("/api/alerts?cam=east", "cam: there is no such key; expected one of camera, key, limit, offset, rule, si"),
-        ("/api/counts?kind=lines", "Input should be 'line', 'zone'"),
-        ("/api/alerts?state=open", "Input should be 'raised', 'amended'"),
+        ("/api/counts?kind=lines", "expected one of 'line', 'zone'"),
+        ("/api/alerts?state=open", "expected one of 'raised', 'amended'"),
     ],
 )
 def test_a_key_or_a_kind_that_no_query_has_is_named(folder: Path, path: str, told: str) -> None:
