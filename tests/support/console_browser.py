@@ -38,7 +38,7 @@ def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
     yield page
     page.close()
     context.close()
-    refused = ("401", "404", "422")  # answers that a page shows in words
+    refused = ("401", "404", "409", "422")  # answers that a page shows in words
     found = [each for each in problems if not any(code in each for code in refused)]
     assert found == [], found
 
