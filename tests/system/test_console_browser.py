@@ -362,13 +362,13 @@ def test_a_merge_shows_in_every_open_page_and_can_be_undone(browser: Browser, pa
 
 
 def test_an_erased_person_is_on_no_page(browser: Browser, past: RunningPage) -> None:
-    gone = past.state.ledger_view.people(past.accounts.users()[0])[-1].person_id
+    gone, held = past.state.ledger_view.people(past.accounts.users()[0])[-1].person_id, list[Route]()
     parts = [event.part for event in past.state.ledger_view.events_of(gone)]
     with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
         go(page, f"person/{gone}")
         page.get_by_role("button", name="Erase").click()
         page.get_by_label(f"Type {gone} to confirm").fill(str(gone))
-        page.route("**/api/people/*/erase", (held := list[Route]()).append)
+        page.route("**/api/people/*/erase", lambda route: held.append(route))
         page.get_by_role("button", name="Erase permanently").click()
         page.wait_for_selector('[data-proof="going"] progress')
         held[0].continue_()
