@@ -69,11 +69,7 @@ def plan_addition(
         )
     _check_time("add", command, has_live=has_live)
     entry = config.site.cameras[name] if command.entry is None else resolved(command.entry, f"site.cameras.{name}")
-    larger = with_detectors(with_cameras(config, {**config.site.cameras, name: entry}))
-    check_values(larger)
-    edited = with_offset_of_camera(larger, name)
-    alone = with_cameras(edited, {name: edited.site.cameras[name]})
-    planned = plan_cameras(alone)
+    larger, planned = plan_camera(config, name, entry)
     make_source = planned.make_sources[name]
     source = made(f"site.cameras.{name}", make_source)
     source.close()
@@ -91,7 +87,27 @@ def plan_addition(
             raise ConfigError(f"{error}; --force adds it all the same, and opens it again and again") from error
     from_at = -inf if command.event_at is None else command.event_at
     intake = replace(planned.intakes[name], from_at=from_at, added_at=command.holds_from)
-    return larger, replace(planned, intakes={name: intake}, detections=own_detections(alone))
+    return larger, replace(planned, intakes={name: intake})
+
+
+def plan_camera(config: PipelineConfig, name: str, entry: object) -> tuple[PipelineConfig, PlannedCameras]:
+    """Return the configuration with a camera, and what that camera is made of, its detector included.
+
+    Nothing is opened. A trial of a camera and its addition ask this, so that they refuse the same.
+
+    Args:
+        config: Of the run.
+        name: Of the camera; one of that name is replaced.
+        entry: As in ``site.cameras``, with its environment variables filled in.
+
+    Raises:
+        ConfigError: If the camera cannot be used as it is written; names the key.
+    """
+    larger = with_detectors(with_cameras(config, {**config.site.cameras, name: entry}))
+    check_values(larger)
+    edited = with_offset_of_camera(larger, name)
+    alone = with_cameras(edited, {name: edited.site.cameras[name]})
+    return larger, replace(plan_cameras(alone), detections=own_detections(alone))
 
 
 def check_removal(command: CameraCommand, *, taken: Collection[str], has_live: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from connectors.console.camera.best_pictures import encoded
-from pipeline.config.cameras import plan_cameras, with_cameras
+from pipeline.cli.cameras.changes import plan_camera
 from pipeline.config.composition import load_written, resolved
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.plugin_contract import blaming, made
@@ -35,11 +35,12 @@ def try_camera(folder: Path, name: str, entry: object) -> tuple[dict[str, Any], 
         entry: As in ``site.cameras``.
 
     Raises:
-        ConfigError: If it cannot be read, or breaks off before its first picture; one line that says why.
+        ConfigError: If it could not be added, its detector included, cannot be read, or breaks off before its first
+            picture; one line that says why.
     """
     key = f"site.cameras.{name}"
-    config = with_cameras(load_written(folder / "config.yaml"), {name: resolved(entry, key)})
-    make_source = plan_cameras(config).make_sources[name]
+    _, planned = plan_camera(load_written(folder / "config.yaml"), name, resolved(entry, key))
+    make_source = planned.make_sources[name]
     source = made(key, make_source)
     timer = Timer(WATCH_S, source.close)
     times: list[float] = []

@@ -73,3 +73,12 @@ def test_a_recording_that_is_not_there_is_refused_in_a_line(run: Path) -> None:
     with pytest.raises(ConfigError, match=r"site\.cameras\.yard: .*nowhere\.mp4") as refused:
         try_camera(run, "yard", str(run / "nowhere.mp4"))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("detector", ["no_such_detector", {"_target_": "models.detection.no_such.Detector"}])
+def test_a_detector_that_cannot_be_used_is_refused_before_the_camera_is_opened(
+    run: Path, address: str, detector: object
+) -> None:
+    with pytest.raises(ConfigError, match=r"yard.*detector|detector.*no_such"):
+        try_camera(run, "yard", {"uri": f"{address}/live", "detector": detector})
+    assert Camera.num_asked == 0
