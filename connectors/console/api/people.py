@@ -46,6 +46,8 @@ class PeopleRoutes:
         about_person = "Get a person: sightings, corrections, and others whom the person may be"
         add("/people", self.people, methods=["GET"], summary="Search people by number, camera and time")
         add("/people/{person_id}", self.person, methods=["GET"], summary=about_person)
+        about_preview = "Get a person's picture and where the person was seen"
+        add("/people/{person_id}/preview", self.preview, methods=["GET"], summary=about_preview)
         add("/why", self.why, methods=["GET"], summary="Explain why a part of a track was given its person")
         picture = "Get the picture of a part of a track"
         add("/picture", self.picture, methods=["GET"], summary=picture, response_class=Response)
@@ -63,8 +65,7 @@ class PeopleRoutes:
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> dict[str, Any]:
         """People who fit all filters, the newest first; times are Unix seconds of event time."""
-        if name or number is not None or camera is not None or since is not None or until is not None:
-            asked = f"number={number} name={name} camera={camera} since={since} until={until}"
+        if asked := _asked(number, name, camera, since, until):
             self._notes.audit(user.name, "search", asked)
         found = self._ledger_view.people(user)
         if number is not None:
@@ -77,11 +78,13 @@ class PeopleRoutes:
             there = self._ledger_view.seen(cameras, since, until)
             found = [person for person in found if person.person_id in there]
         page = found[offset : offset + limit]
-        faces = self._best_parts([person.person_id for person in page], user)
-        return {
-            "people": [{**shown_person(person), "picture": faces.get(person.person_id)} for person in page],
-            "num": len(found),
-        }
+        return {"people": self._with_faces(page, user), "num": len(found)}
+
+    def preview(self, user: Viewer, person_id: PersonId) -> dict[str, Any]:
+        """One person without sightings: what is looked at before a merge. The audit calls it a look, not a search."""
+        person = self._visible(self._ledger_view.current_id(person_id), user)
+        self._notes.audit_look(user.name, "person", person.person_id)
+        return self._with_faces([person], user)[0]
 
     def person(self, user: Viewer, person_id: PersonId) -> dict[str, Any]:
         """One person; the number of a merged person leads to the person that was kept."""
@@ -150,6 +153,11 @@ class PeopleRoutes:
         by_track = {track: self._pictures.qualities(TrackId.parse(track)) for track in {s["track"] for s in sightings}}
         return [{**shown, "quality": by_track[shown["track"]].get(shown["part"])} for shown in sightings]
 
+    def _with_faces(self, people: Sequence[Person], user: User) -> list[dict[str, Any]]:
+        """Return people as JSON objects, each with its best picture."""
+        faces = self._best_parts([person.person_id for person in people], user)
+        return [{**shown_person(person), "picture": faces.get(person.person_id)} for person in people]
+
     def _best_parts(
         self, person_ids: Sequence[int], user: User, *, other_than: TrackId | None = None
     ) -> dict[int, dict[str, Any]]:
@@ -192,6 +200,18 @@ def shown_person(person: Person) -> dict[str, Any]:
         "last_seen_at": person.last_seen_at,
         "cameras": person.camera_ids,
     }
+
+
+def _asked(number: int | None, name: str | None, camera: str | None, since: float | None, until: float | None) -> str:
+    """Return in words what people are searched by, for the audit; empty if by nothing. Times are of events."""
+    parts = (
+        None if number is None else f"number {number}",
+        f"name {name}" if name else None,
+        None if camera is None else f"camera {camera}",
+        None if since is None else f"from {since:.3f}",
+        None if until is None else f"until {until:.3f}",
+    )
+    return "; ".join(part for part in parts if part is not None)
 
 
 def asked_part(track: str, part: int) -> TrackPart:

@@ -85,6 +85,8 @@ class PrivacyRoutes:
                 "by": entry.by,
                 "what": entry.action,
                 "about": "; ".join(filter(None, (entry.subject, entry.reason))),
+                "subject": entry.subject,
+                "reason": entry.reason,
             }
             for entry in reversed(self._state.ledger_view.audit()[-MAX_AUDIT:])
         ]

@@ -82,7 +82,10 @@ class ReviewRoutes:
         event = ledger_view.sighting(first)
         probability = 1.0 if event is None else probability_of_same(event)
         self._state.notes.label(Label(first, second, answer.is_same, says_same, probability, answer.purpose, user.name))
-        self._state.notes.audit(user.name, "label", f"{first.track_id} and {second.track_id}: same={answer.is_same}")
+        tracks = f"{first.track_id}, {second.track_id}"
+        self._state.notes.audit(
+            user.name, "label", f"{tracks}: the same person" if answer.is_same else f"{tracks}: two people"
+        )
         number = None
         if answer.purpose == QUEUE:
             try:

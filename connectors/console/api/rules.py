@@ -183,7 +183,9 @@ class RuleRoutes:
             number = store.save(checked["text"], before, by=user.name, reason=reason, base=base)
         except DataError as error:
             raise HTTPException(409, str(error)) from error
-        self._state.notes.audit(user.name, "rules saved", f"version {number}{': ' if reason else ''}{reason}")
+        self._state.notes.audit(
+            user.name, "rules saved", f"version {number}: {reason}" if reason else f"version {number}"
+        )
         before_s, now_s = offsets_of(before), offsets_of(checked["text"])
         changed = [each for each in before_s.keys() | now_s.keys() if before_s.get(each) != now_s.get(each)]
         return {

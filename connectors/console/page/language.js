@@ -7,16 +7,16 @@ export const language = chosen();
 // As the browser writes that language, with the digits of the numbers in the pictures.
 export const locale = new Intl.Locale(navigator.languages.find((each) => primary(each) === language) ?? language, { numberingSystem: "latn" }).toString();
 
-const ENGLISH = { direction: "ltr", texts: {}, server: {} };
+const ENGLISH = { direction: "ltr", texts: {}, server: {}, audit: {} };
 const catalogue = language === "en" ? ENGLISH : await (await fetch(`/page/languages/${language}.json`)).json();
 const plurals = new Intl.PluralRules(locale);
 const plain = new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 20 });
 const NUMBER = /^-?\d+(\.\d+)?$/;
 const PLACE = /\{(\w+)\}/;
 // The values at these places are sentences or words of the server too.
-const TOLD = new Set(["other", "reason", "role", "side", "task"]);
-// Those with the most words of their own first: a sentence may go on where a shorter one ends.
-const patterns = Object.entries(catalogue.server).filter(([english]) => PLACE.test(english)).sort(([one], [two]) => own(two) - own(one)).map(([english, text]) => [pattern(english), text]);
+const TOLD = new Set(["deed", "other", "reason", "role", "side", "task"]);
+const patterns = patternsOf(catalogue.server);
+const auditPatterns = patternsOf(catalogue.audit);
 
 export const { direction } = catalogue;
 
@@ -45,16 +45,31 @@ export function tx(text, values) {
 
 // What the server wrote. A sentence that the catalogue does not know stays English. Numbers are written as in the language.
 export function told(english) {
-  if (Object.hasOwn(catalogue.server, english)) return catalogue.server[english];
-  for (const [matches, text] of patterns) {
-    const found = matches.exec(english)?.groups;
-    if (found) return filled(text, Object.fromEntries(Object.entries(found).map(([name, value]) => [name, valueOf(name, value)])));
-  }
-  return english;
+  return translated(english, catalogue.server, patterns, told) ?? english;
 }
 
-function valueOf(name, english) {
-  if (TOLD.has(name)) return told(english);
+// A deed of the audit, or what it is about. The audit's own words are short, so that they are not looked for elsewhere.
+export function toldOfAudit(english) {
+  return translated(english, catalogue.audit, auditPatterns, toldOfAudit) ?? told(english);
+}
+
+function translated(english, texts, patternsOfTexts, tell) {
+  if (Object.hasOwn(texts, english)) return texts[english];
+  for (const [matches, text] of patternsOfTexts) {
+    const found = matches.exec(english)?.groups;
+    if (found) return filled(text, Object.fromEntries(Object.entries(found).map(([name, value]) => [name, valueOf(name, value, tell)])));
+  }
+  return null;
+}
+
+// Those with the most words of their own come first: a sentence may go on where a shorter one ends.
+function patternsOf(texts) {
+  return Object.entries(texts).filter(([english]) => PLACE.test(english)).sort(([one], [two]) => own(two) - own(one)).map(([english, text]) => [pattern(english), text]);
+}
+
+function valueOf(name, english, tell) {
+  if (TOLD.has(name)) return tell(english);
+  if (name === "faults") return english.split(", ").map(tell).join(", ");
   return NUMBER.test(english) ? Number(english) : english;
 }
 

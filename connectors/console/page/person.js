@@ -178,7 +178,7 @@ export async function page(root, context, [asked]) {
       warning.classList.toggle("hidden", !isTogether);
       put(warning, isTogether ? t("Two people? They {were}.", { were: told(text) }) : "");
       put(button, isTogether ? t("Merge all the same") : t("Merge"));
-      const { people } = isOther ? await get("people", { number: number.value }).catch(() => ({ people: [] })) : { people: [] };
+      const people = isOther ? await get(`people/${number.value}/preview`).then((found) => [found], () => []) : [];
       put(preview, people.map((each) => h("div", { style: { height: "180px" } }, thumbnail(each.picture, personTitle(each.person)))));
       for (const image of preview.querySelectorAll(".thumbnail")) image.style.height = "180px";
     };

@@ -1,9 +1,10 @@
 // What is kept, for how long, and who did what.
 
 import { get } from "./api.js";
+import { auditAbout } from "./audit.js";
 import { h, put } from "./dom.js";
 import { bytes, duration, wallClock } from "./format.js";
-import { t, told, tx } from "./language.js";
+import { t, toldOfAudit, tx } from "./language.js";
 
 export async function page(root, context) {
   const kept = await get("privacy");
@@ -29,7 +30,7 @@ export async function page(root, context) {
     const found = await get("audit");
     put(audit, h("h2", {}, t("Who did what")), found.length ? h("div", { className: "scroll" }, h("table", {},
       h("thead", {}, h("tr", {}, [t("when"), t("who"), t("what"), t("about")].map((title) => h("th", {}, title)))),
-      h("tbody", {}, found.slice(0, 200).map((entry) => h("tr", {}, h("td", { className: "num" }, wallClock(entry.at)), h("td", {}, entry.by), h("td", {}, told(entry.what)), h("td", {}, entry.what === "look" ? told(entry.about) : entry.about)))))) : h("p", { className: "soft" }, t("Nothing yet.")));
+      h("tbody", {}, found.slice(0, 200).map((entry) => h("tr", {}, h("td", { className: "num" }, wallClock(entry.at)), h("td", {}, entry.by), h("td", {}, toldOfAudit(entry.what)), h("td", {}, auditAbout(entry))))))) : h("p", { className: "soft" }, t("Nothing yet.")));
   }
 
   context.listeners.add(refresh);

@@ -119,7 +119,9 @@ class SecondFactorRoutes:
         if self._sessions.is_open or user.cameras is not None:
             raise HTTPException(403, "expected an administrator of all cameras, who has logged in")
         self._accounts.require_second_factor(new.required_from)
-        self._notes.audit(user.name, "second factor required", f"from {new.required_from or 'nobody'}")
+        self._notes.audit(
+            user.name, "second factor required", f"from role {new.required_from}" if new.required_from else "of nobody"
+        )
         return {"required_from": new.required_from}
 
     def _check(self, user: User, password: str, code: str | None = None) -> None:

@@ -177,7 +177,11 @@ class WatchlistRoutes:
     def _judge(self, user: User, data: bytes) -> dict[str, Any]:
         image = read_upload(data)
         found = judge(image, from_networks("enrolment by pictures", lambda: self._state.networks.people_in(image)))
-        self._state.notes.audit(user.name, "watch-list", f"judged a picture: {', '.join(found.faults) or 'good'}")
+        self._state.notes.audit(
+            user.name,
+            "watch-list",
+            f"judged a picture: {', '.join(found.faults)}" if found.faults else "judged a picture: good",
+        )
         if found.box_xyxy is None:
             return {"upload": None, "picture": as_text(image), "faults": found.faults, "similar": []}
         left, top, right, bottom = found.box_xyxy

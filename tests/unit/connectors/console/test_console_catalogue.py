@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from connectors.console.store.accounts import Role
-from pipeline.core import AlertState, CorrectionKind, Severity
+from pipeline.core import AlertState, CommandKind, CorrectionKind, Severity
+from pipeline.ledger.cameras.command import CameraCommandKind
 
 ROOT = Path(__file__).resolve().parents[4]
 PAGE = ROOT / "connectors/console/page"
@@ -116,7 +117,7 @@ def test_a_catalogue_has_every_text_of_the_page_and_no_other(path: Path) -> None
 def test_a_translation_has_the_places_of_its_text(path: Path) -> None:
     read = catalogue(path)
     wrong = []
-    for text, translation in [*read["texts"].items(), *read["server"].items()]:
+    for text, translation in [*read["texts"].items(), *read["server"].items(), *read["audit"].items()]:
         forms = translation.values() if isinstance(translation, dict) else [translation]
         # A form for one may leave its number out; what the server says may hold more than a reader needs.
         is_free = isinstance(translation, dict) or text not in read["texts"]
@@ -152,6 +153,38 @@ def test_a_catalogue_has_nothing_that_the_server_does_not_say(path: Path) -> Non
     said = {blank(text).removeprefix("; warning: ") for text in said} | said_by_the_server()
     said |= {json.loads(text) for script in SCRIPTS for text in re.findall(LITERAL, code_of(script))}
     assert {text for text in catalogue(path)["server"] if blank(text) not in said} == set()
+
+
+def subjects_of_the_audit() -> set[str]:
+    """Return what entries of the audit are about, where that has words; {} stands at the values."""
+    found: list[str] = []
+    for node in nodes("connectors/console"):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr == "audit" and len(node.args) > 2:
+            found += template(node.args[2])
+    for node in nodes("connectors/console/api"):
+        if isinstance(node, ast.FunctionDef) and node.name == "_asked":
+            found += [text for each in ast.walk(node) if isinstance(each, ast.IfExp) for text in template(each)]
+    return {blank(text) for text in found if re.search("[a-z]", blank(text))}
+
+
+SAID_WITH_TIMES = {"from {}", "until {}", "video of camera {} from {} to {}"}
+"""Subjects of the audit with moments in them, which ``audit.js`` says."""
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_a_catalogue_has_what_entries_of_the_audit_are_about(path: Path) -> None:
+    known = {blank(text) for text in catalogue(path)["audit"]}
+    found = subjects_of_the_audit()
+    assert {"number {}", "version {}: {}", "journey of person {}", *SAID_WITH_TIMES} <= found
+    assert found - known - SAID_WITH_TIMES == set()
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_a_catalogue_has_every_correction_and_change_of_cameras_of_the_audit(path: Path) -> None:
+    deeds = {*CommandKind, *(f"cameras {kind}" for kind in CameraCommandKind)}
+    assert deeds | {"{deed} done", "{deed} refused"} <= set(catalogue(path)["audit"])
 
 
 def test_the_texts_to_translate_stand_in_the_code_as_they_are() -> None:

@@ -219,6 +219,25 @@ def test_search_and_export_are_in_the_audit(client) -> None:
     assert {("search", "ann"), ("export", "ann"), ("login", "ann")} <= written
 
 
+def test_a_search_is_told_in_words_in_the_audit(client) -> None:
+    client.get("/api/people", params={"name": "Anna", "camera": "east", "since": 1.5})
+    newest = client.get("/api/audit").json()[0]
+    assert (newest["what"], newest["subject"]) == ("search", "name Anna; camera east; from 1.500")
+
+
+def test_a_preview_of_a_merge_is_a_look_and_no_search(client) -> None:
+    searches = [entry for entry in client.get("/api/audit").json() if entry["what"] == "search"]
+    shown = client.get("/api/people/2/preview").json()
+    assert (shown["person"], shown["picture"]["track"]) == (
+        2,
+        client.get("/api/people/2").json()["sightings"][0]["track"],
+    )
+    assert client.get("/api/people/999/preview").status_code == 404
+    audit = client.get("/api/audit").json()
+    assert ("look", "person 2") in [(entry["what"], entry["subject"]) for entry in audit]
+    assert [entry for entry in audit if entry["what"] == "search"] == searches
+
+
 def test_health_has_the_observed_transit_times(client) -> None:
     (transit,) = client.get("/api/health").json()["transits"]
     assert (transit["from"], transit["to"], transit["num"]) == ("east", "west", 1)
