@@ -353,7 +353,7 @@ def test_a_merge_shows_in_every_open_page_and_can_be_undone(browser: Browser, pa
         page.get_by_label("Person number").fill(str(absorbed))
         page.wait_for_selector("dialog .bar img, dialog .bar .thumbnail", state="attached")
         page.locator("dialog button.main").click()
-        page.wait_for_selector("text=Done: merge")
+        page.wait_for_selector("text=is now shown as")
         expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(0)
         page.locator(".toast").get_by_role("button", name="Undo").last.click()
         page.wait_for_selector("text=Undone")

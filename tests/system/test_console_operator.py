@@ -163,7 +163,7 @@ def test_a_merge_of_two_who_were_seen_at_once_warns(browser: Browser, tmp_path: 
         page.get_by_label("Person number").fill("8")
         page.wait_for_selector("text=were seen at the same time: in east")
         page.get_by_role("button", name="Merge all the same").click()
-        page.wait_for_selector("text=Done: merge")
+        page.wait_for_selector("text=is now shown as")
         assert running.state.ledger_view.current_id(8) == 1
 
 

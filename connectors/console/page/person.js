@@ -31,8 +31,9 @@ export async function page(root, context, [asked]) {
     const action = done.can_undo ? { name: t("Undo"), run: () => undo(done.number) } : null;
     const warning = (done.outcome || "").split("; warning: ")[1];
     const correction = CORRECTIONS[kind];
-    toast(warning ? t("Done: {correction}. Warning: {warning}", { correction, warning: told(warning) }) : done.state === "done" ? t("Done: {correction}", { correction }) : t("Submitted: {correction}. The pipeline has not applied it yet.", { correction }), { action, bad: Boolean(warning) });
-    await refresh();
+    await refresh(); // a merge may have kept the other number
+    const sentence = applied(kind, person.person, person_ids.find((each) => each !== person.person));
+    toast(warning ? t("{done} Warning: {warning}", { done: sentence, warning: told(warning) }) : done.state === "done" ? sentence : t("Submitted: {correction}. The pipeline has not applied it yet.", { correction }), { action, bad: Boolean(warning) });
   }
 
   async function correct(...correction) {
@@ -293,6 +294,18 @@ function erasing(person) {
     h("h1", {}, t("Erasing person {person}…", { person })),
     h("p", {}, t("Everything about this person is deleted, and then searched for in every file of the run. That may take a minute. It goes on if you leave this page; the audit has the result.")),
     h("progress", { "aria-label": t("Erasing person {person}…", { person }) }), passed);
+}
+
+// What a correction did, as a sentence.
+function applied(kind, person, other) {
+  switch (kind) {
+    case "merge": return t("{other} is now shown as {person}.", { other, person });
+    case "reject": return t("The sightings are taken from person {person}.", { person });
+    case "split": return t("The sightings are now of a person of their own.");
+    case "confirm": return t("The sightings are confirmed as person {person}.", { person });
+    case "name": return t("The name of person {person} is saved.", { person });
+    default: return t("The correction is applied.");
+  }
 }
 
 function erased(proof) {

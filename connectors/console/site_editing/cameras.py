@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from connectors.console.site_editing.camera_faults import for_operator
 from connectors.console.site_editing.camera_form import (
     FOLDER,
     CameraForm,
@@ -110,7 +111,10 @@ class SiteCameras:
                 entry = entry_of(form, self._password_file(form, Path(folder)))
                 picture = Path(folder) / "picture.jpg"
                 words = ("cameras", "try", str(self._output_dir), form.camera, "--picture", str(picture), "--json")
-                printed = passerby(words, timeout_s=TRY_TIMEOUT_S, given=json.dumps(entry))
+                try:
+                    printed = passerby(words, timeout_s=TRY_TIMEOUT_S, given=json.dumps(entry))
+                except ConfigError as error:
+                    raise ConfigError(for_operator(str(error), form.camera, form.password)) from error
                 return {**json.loads(printed), "picture": base64.b64encode(picture.read_bytes()).decode()}
         finally:
             self._trying.release()
