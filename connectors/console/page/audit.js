@@ -1,7 +1,7 @@
 // What an entry of the audit is about, in words.
 
 import { eventTime } from "./format.js";
-import { t, toldOfAudit } from "./language.js";
+import { t, told, toldOfAudit } from "./language.js";
 
 // What holds moments, which are event time.
 const MOMENTS = [
@@ -17,9 +17,9 @@ export function auditAbout({ subject, reason }) {
   return [subject, reason].filter((part) => part && !DIGEST.test(part)).map(said).join("; ");
 }
 
-// A sentence of the catalogue may hold "; " itself, so that the whole is looked for first.
+// A sentence of the server may hold "; " itself, so that the whole is looked for first.
 function said(english) {
-  const whole = saidOne(english);
+  const whole = english.includes("; ") ? told(english) : english;
   return whole === english ? english.split("; ").map(saidOne).join("; ") : whole;
 }
 

@@ -16,7 +16,8 @@ const PLACE = /\{(\w+)\}/;
 // The values at these places are sentences or words of the server too.
 const TOLD = new Set(["deed", "other", "reason", "role", "side", "task"]);
 const patterns = patternsOf(catalogue.server);
-const auditPatterns = patternsOf(catalogue.audit);
+const ofAudit = { ...catalogue.server, ...catalogue.audit };
+const auditPatterns = patternsOf(ofAudit);
 
 export const { direction } = catalogue;
 
@@ -48,9 +49,9 @@ export function told(english) {
   return translated(english, catalogue.server, patterns, told) ?? english;
 }
 
-// A deed of the audit, or what it is about. The audit's own words are short, so that they are not looked for elsewhere.
+// A deed of the audit, or what it is about. The audit's own sentences are short and fit much, so errors do not use them.
 export function toldOfAudit(english) {
-  return translated(english, catalogue.audit, auditPatterns, toldOfAudit) ?? told(english);
+  return translated(english, ofAudit, auditPatterns, toldOfAudit) ?? english;
 }
 
 function translated(english, texts, patternsOfTexts, tell) {
