@@ -6,6 +6,7 @@ Secrets: user and password in the URL, or from the environment or a file. They r
 
 import errno
 import logging
+import socket
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -203,7 +204,7 @@ class NetworkOpener:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             reason = "the end of the connection" if error.errno == errno.EIO else error_words(error)
             if not kind and (error.errno == errno.EIO or isinstance(error, av.error.InvalidDataError)):
-                reason = "no video, perhaps a web page"
+                reason = self._why_no_video()
             if kind.endswith("_pipe") and error.errno == errno.EIO:
                 reason = None  # of a picture whose length is not stated, FFmpeg cannot know that this is the end
             if kind == PARTS and isinstance(error, av.error.InvalidDataError):
@@ -219,6 +220,16 @@ class NetworkOpener:
             yield from self._read(read, timeout_s)
         elif reason is not None:
             raise ReadingEndedError(self._why_untrusted(timeout_s[0]) or reason)
+
+    def _why_no_video(self) -> str:
+        """Return what FFmpeg does not tell apart: there is no such machine, or it sends something else."""
+        parts = urlsplit(self._uri)
+        if parts.hostname:
+            try:
+                socket.getaddrinfo(parts.hostname, 0)
+            except (OSError, UnicodeError):
+                return f"no machine named {parts.hostname}"
+        return "no video, perhaps a web page" if parts.scheme.startswith("http") else "no video"
 
     def _why_untrusted(self, timeout_s: float) -> str | None:
         """Return what is wrong with the camera's certificate, which FFmpeg does not say; None if nothing is."""

@@ -40,7 +40,7 @@ def test_a_camera_is_tried_and_added_to_a_run_that_goes_on(clip: Path, tmp_path:
                 page.locator('[data-key="camera camera"]').fill("yard")
                 page.locator('[data-key="camera address"]').fill("rtsp://127.0.0.1:1/live")
                 page.locator('[data-key="try camera"]').click()
-                page.wait_for_selector("dialog .error >> text=refused")
+                page.wait_for_selector("dialog .error >> text=Nothing listens at this address")
                 page.locator('[data-key="camera address"]').fill(url)
                 page.locator('[data-key="camera username"]').fill("ann")
                 page.locator('[data-key="camera password"]').fill(SECRET)

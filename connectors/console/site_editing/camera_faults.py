@@ -24,7 +24,7 @@ FAULTS = (
         "The network does not reach this address; check the host, the cable and the network.",
     ),
     (
-        r"name or service not known|name resolution|resolve",
+        r"no machine named|name or service not known|name resolution|resolve",
         "There is no host of this name; check how it is written.",
     ),
     (
@@ -56,7 +56,7 @@ def for_operator(error: str, camera: str, password: str) -> str:
     """
     text = error.removeprefix(f"site.cameras.{camera}: ")
     if text == error:
-        return _hidden(error, password)  # of an option, or of no camera: its key says where
+        return _hidden(error.removeprefix(f"site.cameras.{camera}."), password)  # of an option, or of no camera
     found = _GOT.search(text)
     reason = found["reason"] if found else text
     reason = re.sub(r"; check (?:address|that|the) .*", "", reason, flags=re.DOTALL)

@@ -264,7 +264,7 @@ class SiteCameras:
         while True:
             submitted = next(each for each in CameraBook(self._output_dir).commands() if each.number == number)
             if submitted.state == "refused":
-                raise ConfigError(submitted.outcome)
+                raise ConfigError(for_operator(submitted.outcome, camera_id, ""))
             if submitted.state == "done" or time.monotonic() > give_up_at:
                 return submitted
             if self._check_at_rest is None and not is_being_written(self._output_dir / "ledger.sqlite"):

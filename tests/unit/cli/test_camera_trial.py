@@ -82,3 +82,10 @@ def test_a_detector_that_cannot_be_used_is_refused_before_the_camera_is_opened(
     with pytest.raises(ConfigError, match=r"yard.*detector|detector.*no_such"):
         try_camera(run, "yard", {"uri": f"{address}/live", "detector": detector})
     assert Camera.num_asked == 0
+
+
+def test_a_machine_that_there_is_not_is_no_web_page(run: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"rtsp://nowhere\.invalid/x: expected pictures, got no machine named nowhere"
+    ):
+        try_camera(run, "yard", "rtsp://nowhere.invalid/x")

@@ -16,6 +16,7 @@ CHECK = "check address, user and password, that the camera is on, and that the n
     [
         ("Server returned 401 Unauthorized (authorization failed)", "refuses this user and password"),
         ("Server returned 404 Not Found", "has nothing at this address"),
+        ("no machine named nowhere.invalid", "no host of this name"),
         ("Connection refused", "Nothing listens at this address"),
         ("no picture within 10 s", "does not answer in time"),
         ("Connection timed out", "does not answer in time"),
@@ -39,9 +40,9 @@ def test_an_error_that_is_not_known_stays_readable_and_shows_no_password() -> No
     assert for_operator(error, "yard", "s3cret") == "The camera gives no picture: a gremlin at rtsp://***@host/live ***"
 
 
-def test_an_error_of_an_option_keeps_its_key() -> None:
-    error = "site.cameras.yard.detector: expected a choice, got nothing; correct it"
-    assert for_operator(error, "yard", "") == error
+def test_an_error_of_an_option_names_the_field_alone() -> None:
+    error = "site.cameras.yard.detector: expected one of onnx, passerby, got nonsense; correct it"
+    assert for_operator(error, "yard", "") == "detector: expected one of onnx, passerby, got nonsense; correct it"
 
 
 @pytest.mark.parametrize("path", sorted(PAGE.glob("languages/*.json")), ids=lambda path: path.stem)
