@@ -40,15 +40,22 @@ class LinkConstraints:
         leave_after_s: Seconds. A person who leaves a picture over its border, is seen nowhere else for longer than
             this, and comes back to the same camera begins a new visit with a new number. Infinite: a person who
             returns keeps the old number.
+        clock_error_s: Seconds by which the times of two cameras may be apart: those of live pictures are as late as
+            network and decoder make them. 0 for recordings.
     """
 
     topology: Topology
     leave_after_s: float
+    clock_error_s: float = 0.0
+
+    def clocks_apart_s(self, one: TrackSegment, two: TrackSegment) -> float:
+        """Return by how many seconds the times of two segments may be apart; 0 in one camera."""
+        return 0.0 if one.camera_id == two.camera_id else self.clock_error_s
 
 
 def are_two_people(first: TrackSegment, second: TrackSegment, constraints: LinkConstraints) -> bool:
     """Tell whether two track segments are certainly two people, wherever else these were seen."""
-    if first.shared_s(second) <= MAX_SHARED_S:
+    if first.shared_s(second) <= MAX_SHARED_S + constraints.clocks_apart_s(first, second):
         return False
     within = first.shared_spans(second)
     if first.camera_id == second.camera_id:
@@ -64,7 +71,7 @@ def impossible_transit(segments: Sequence[TrackSegment], constraints: LinkConstr
     topology = constraints.topology
     for one, two in camera_transitions(segments):
         earlier, later = segments[one], segments[two]
-        gap_s = later.first.at - earlier.last.at
+        gap_s, apart_s = later.first.at - earlier.last.at, constraints.clocks_apart_s(earlier, later)
         if earlier.must_links & later.must_links:
             continue  # a person at the console linked them
         is_other_camera = earlier.camera_id != later.camera_id
@@ -73,8 +80,13 @@ def impossible_transit(segments: Sequence[TrackSegment], constraints: LinkConstr
         if (earlier.camera_id, later.camera_id) in topology.no_transit:
             return f"no transit from {earlier.camera_id} to {later.camera_id}"
         if len(earlier.trajectory) and len(later.trajectory):
-            if not can_move(earlier.trajectory, later.trajectory, max_m_s=MAX_SPEED_M_S, slack_m=MOTION_SLACK_M):
+            slack_m = MOTION_SLACK_M + MAX_SPEED_M_S * apart_s
+            if not can_move(earlier.trajectory, later.trajectory, max_m_s=MAX_SPEED_M_S, slack_m=slack_m):
                 return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
-        elif is_other_camera and gap_s > 0 and not topology.can_transit(earlier.camera_id, later.camera_id, gap_s):
+        elif (
+            is_other_camera
+            and gap_s > 0
+            and not topology.can_transit(earlier.camera_id, later.camera_id, gap_s, apart_s)
+        ):
             return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
     return None

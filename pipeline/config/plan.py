@@ -74,6 +74,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     detection = detection_of(config, config.detector) if has_detector else None
     make_tracker = make(config.tracker, "tracker")
     cameras = plan_cameras(config)
+    has_live = any_is_live(cameras.make_sources)
     plan = Plan(
         make_sources=cameras.make_sources,
         intakes=cameras.intakes,
@@ -87,7 +88,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         make_detect=_no_detection if detection is None else detection.make,
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make_network(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
-        make_match=matcher_factory(config),
+        make_match=matcher_factory(config, has_live=has_live),
         make_alert=partial(
             _alert_engine,
             {name: make(node, f"alerts.{name}") for name, node in alerting.alerts.items()},
@@ -112,7 +113,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         ),
         match=MatchLimits(
             window_s=config.matcher.window_s,
-            max_lateness_s=config.matcher.max_lateness_s if any_is_live(cameras.make_sources) else inf,
+            max_lateness_s=config.matcher.max_lateness_s if has_live else inf,
             flush_every_s=config.flow.flush_every_s,
             max_waiting_embeddings=config.flow.max_waiting_embeddings,
             retention_s=config.ledger.retention_s,
@@ -149,19 +150,23 @@ def check_values(config: PipelineConfig) -> None:
     _replay_speed(config.replay.speed)
 
 
-def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = None) -> Callable[[], Matcher]:
+def matcher_factory(
+    config: PipelineConfig, *, cameras: Sequence[str] | None = None, has_live: bool = False
+) -> Callable[[], Matcher]:
     """Return a picklable factory of the matcher alone.
 
     Args:
         config: The configuration.
         cameras: As in ``Matcher``.
+        has_live: Cameras are live, so that their clocks may be apart.
 
     Raises:
         ConfigError: If the gallery or the ground plane cannot be used; names the key.
     """
     make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
     ground = Ground(parse_ground(config.site.ground, known_cameras(config.site)))
-    return partial(_matcher, make_gallery, config.matcher, config.site, ground, cameras)
+    clock_error_s = config.matcher.clock_error_s if has_live else 0.0
+    return partial(_matcher, make_gallery, config.matcher, config.site, clock_error_s, ground, cameras)
 
 
 def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
@@ -234,6 +239,7 @@ def _matcher(
     make_gallery: Callable[[], Gallery],
     matcher: MatcherConfig,
     site: SiteConfig,
+    clock_error_s: float,
     ground: Ground,
     cameras: Sequence[str] | None,
 ) -> Matcher:
@@ -245,7 +251,7 @@ def _matcher(
             caution=start.caution,
             max_llr=start.max_llr,
         ),
-        LinkConstraints(topology_of(site), matcher.leave_after_s),
+        LinkConstraints(topology_of(site), matcher.leave_after_s, clock_error_s),
         ground,
         Adaptation() if matcher.adapt_to_cameras else None,
         max_false_match_rate=matcher.max_false_match_rate,

@@ -146,6 +146,7 @@ class MatcherConfig:
 
     window_s: float = number(ABOVE_0)
     max_lateness_s: float = MISSING
+    clock_error_s: float = number(AT_LEAST_0)
     max_false_match_rate: float = number(BETWEEN_0_AND_1)
     leave_after_s: float = MISSING
     recluster_every_s: float = number(ABOVE_0)

@@ -62,10 +62,10 @@ class Topology:
             return False
         return self.overlaps is None or pair in self.overlaps
 
-    def can_transit(self, from_camera: str, to_camera: str, gap_s: float) -> bool:
-        """Tell whether the stated bounds allow a transit from one camera to another in ``gap_s`` seconds."""
+    def can_transit(self, from_camera: str, to_camera: str, gap_s: float, error_s: float = 0.0) -> bool:
+        """Tell whether the stated bounds allow a transit in ``gap_s`` seconds, of which up to ``error_s`` are wrong."""
         known = self.transit_times.get(camera_pair(from_camera, to_camera))
-        return known is None or known.min_s <= gap_s <= known.max_s
+        return known is None or known.min_s - error_s <= gap_s <= known.max_s + error_s
 
     def transit_llr(self, from_camera: str, to_camera: str, gap_s: float) -> float:
         """Return the log-likelihood ratio (LLR) of a transit time: above 0 speaks for one person.

@@ -221,6 +221,25 @@ def test_two_boxes_of_a_settled_person_are_compared_only_when_both_were_there() 
     assert are_two_people(first, second, ANYWHERE)
 
 
+@pytest.mark.parametrize(("clock_error_s", "two"), [(0.0, True), (1.0, False)])
+def test_a_person_whom_a_late_camera_still_shows_is_no_second_one(clock_error_s: float, two: bool) -> None:
+    apart = LinkConstraints(Topology(overlaps=frozenset()), inf, clock_error_s)
+    assert are_two_people(segment("east", 0.0, 2.0), segment("west", 1.0, 4.0), apart) is two
+    assert are_two_people(segment("east", 0.0, 3.0), segment("west", 1.0, 4.0), apart)
+    assert are_two_people(segment("east", 0.0, 2.0), segment("east", 1.0, 4.0, box=(200, 10, 230, 90)), apart)
+
+
+@pytest.mark.parametrize(("clock_error_s", "can"), [(0.0, False), (1.0, True)])
+def test_a_transit_may_seem_too_fast_by_the_error_of_the_clocks(clock_error_s: float, can: bool) -> None:
+    bounds = Topology({("east", "west"): TransitBounds(1.0, 10.0)})
+    apart = LinkConstraints(bounds, inf, clock_error_s)
+    assert (impossible_transit([segment("east"), segment("west", 1.5, 5.0)], apart) is None) is can
+    assert (impossible_transit([segment("east"), segment("west", 11.5, 15.0)], apart) is None) is can
+    assert impossible_transit([segment("east"), segment("west", 12.5, 15.0)], apart) is not None
+    here, there = standing("east", (0, 2, 0.0)), standing("west", (2, 4, 5.0))
+    assert (impossible_transit([here, there], replace(apart, topology=Topology())) is None) is can
+
+
 def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:
     chain = [
         segment("east", 0.0, 4.0),

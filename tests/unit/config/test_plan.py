@@ -6,9 +6,12 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from factories import make_embedding
 
+from pipeline.association.track_segment import TrackSegment
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
+from pipeline.core import TrackId
 from pipeline.core.errors import ConfigError
 from pipeline.runtime.plan import Plan, Share
 
@@ -26,6 +29,13 @@ def plan_of(cameras: str, *overrides: str) -> Plan:
 )
 def test_only_live_cameras_can_be_late(cameras: str, expected: float) -> None:
     assert plan_of(cameras, "matcher.max_lateness_s=4").match.max_lateness_s == expected
+
+
+@pytest.mark.parametrize(("cameras", "expected"), [(LIVE, 0.7), (RECORDED, 0.0)], ids=["live", "recorded"])
+def test_only_clocks_of_live_cameras_may_be_apart(cameras: str, expected: float) -> None:
+    one, two = (TrackSegment.begin(make_embedding(TrackId(camera_id, 0, 1))) for camera_id in ("gate", "east"))
+    constraints = plan_of(cameras, "matcher.clock_error_s=0.7").make_match()._constraints
+    assert (constraints.clocks_apart_s(one, two), constraints.clocks_apart_s(one, one)) == (expected, 0.0)
 
 
 def test_limits_and_shares_of_the_configuration_are_in_the_plan(tmp_path: Path) -> None:
