@@ -21,7 +21,7 @@ from pipeline.core.errors import ConfigError
 
 DICTIONARIES = (
     *("sites", "site.cameras", "site.zones", "site.lines", "site.masks", "site.camera_groups", "site.truth"),
-    *("enrol", "alerts.watchlist.people"),
+    *("site.ground", "enrol", "alerts.watchlist.people"),
     *(f"runtime.{kind}.resources" for kind in ("camera", "detect", "pose", "embed", "match")),
 )
 """Keys that an override replaces as a whole; hydra would merge it with what the site has, or fail where it has nothing.

@@ -106,6 +106,13 @@ def test_two_cameras_of_one_name_are_refused(override: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_the_ground_of_cameras_that_no_file_names_can_be_stated() -> None:
+    rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    config = load_config(["site.cameras={east: /a.mp4}", f"site.ground={{east: {rows}}}"])
+    assert config.site.ground == {"east": rows}
+    assert load_config(["site=demo", "site.ground={}"]).site.ground == {}
+
+
 def test_two_cameras_of_one_name_in_a_sites_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(CONFIGS, tmp_path / "configs")
     (tmp_path / "configs/site/twice.yaml").write_text("cameras:\n  east: /a.mp4\n  east: /b.mp4\n")
