@@ -237,6 +237,25 @@ def test_numbers_times_and_plurals_are_as_german_writes_them(browser: Browser, p
         ]
 
 
+def test_what_an_entry_of_the_audit_is_about_is_in_german(browser: Browser, past: RunningPage) -> None:
+    entries = {
+        "name Anna; camera east; from 1.500": "Name Anna; Kamera east; ab 00:01,5",
+        "camera yard is added: rtsp://10.0.0.9/live": "Kamera yard ist hinzugefügt: rtsp://10.0.0.9/live",
+        "persons 3, 7; the same person": "Personen 3, 7; dieselbe Person",
+        "person 7, 2 parts": "Person 7, Teile: 2",
+        "what nobody knows; camera west": "what nobody knows; Kamera west",
+    }
+    with speaking(browser, past) as page:
+        told = page.evaluate(
+            """async (subjects) => {
+                const { auditAbout } = await import("/page/audit.js");
+                return subjects.map((subject) => auditAbout({ subject, reason: "" }));
+            }""",
+            [*entries],
+        )
+    assert dict(zip(entries, told, strict=True)) == entries
+
+
 @pytest.mark.parametrize("viewport", [(1440, 900), (360, 740)], ids=["desk", "phone"])
 def test_no_page_scrolls_sideways_from_right_to_left(
     browser: Browser, past: RunningPage, viewport: tuple[int, int]
