@@ -122,6 +122,7 @@ export async function page(root, context) {
   function seek(moment) {
     at = Math.min(Math.max(moment, extent[0]), extent[1]);
     heldSince = null;
+    root.dataset.shown = "no";
     if (from <= at && at < from + length) point();
     else load().catch((error) => put(note, error.message));
     remember();
@@ -136,6 +137,7 @@ export async function page(root, context) {
 
   function setPlaying(wanted) {
     isPlaying = wanted;
+    root.dataset.shown = "no"; // until the pictures of this moment are there
     put(toggle, isPlaying ? t("Pause") : t("Play"));
     remember();
   }
