@@ -14,6 +14,7 @@ from running import Finished, interrupt, start
 from test_faults import summary, wait_for
 
 from connectors.console.site_editing.cameras import SiteCameras
+from connectors.console.site_editing.kept_cameras import KeptCameras
 from connectors.console.site_editing.versions import RuleStore
 from pipeline.cli.cameras.command import list_cameras, main
 from pipeline.ledger import LedgerReader
@@ -151,6 +152,43 @@ def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
     assert leaks == ["cameras.sqlite"]  # what was typed as text; only its owner may read it
 
 
+@pytest.mark.timeout(600)
+def test_a_camera_is_changed_whole_or_not_at_all_and_a_killed_run_goes_on_with_the_change(
+    media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (media / "other.mp4").write_bytes((media / "film.mp4").read_bytes())
+
+    def addresses() -> dict[str, str]:
+        written = yaml.safe_load((out / "config.yaml").read_text())["site"]["cameras"]
+        return {name: entry["uri"] for name, entry in written.items()}
+
+    with RtspServer(media) as server, ChangedRun(server, out, shared, capsys, "runtime=inline") as run:
+        film, other = (server.url(f"{name}.mp4", endless=True) for name in ("film", "other"))
+        run.start()
+        run.wait_until_seen({"east"})
+        assert run.command("change", f"east={other}")[1].startswith("error: cameras change: expected another camera")
+        assert run.command("add", f"west={camera(film)}")[0] == 0
+        code, said = run.command("change", "west=rtsp://127.0.0.1:1/live")
+        assert (code, "Connection refused" in said, "--force" in said) == (2, True, True)
+        run.wait_until_seen({"west"}, after=len(seen(out)))
+        code, said = run.command("change", f"east={camera(other)}", "--by", "ann")
+        assert (code, said) == (0, f"camera east is changed: {other}\n")
+        run.wait_until_seen({"east"}, after=len(seen(out)))
+        assert run.states() == {"east": "is read", "west": "is read"}
+        names = addresses()
+        assert names["east"] != names["west"]
+        run.kill()
+        assert run.command("change", f"west={camera(other)}")[1].endswith("when the run is continued (resume=true)\n")
+        before = len(seen(out))
+        run.start("resume=true")
+        run.wait_until_seen({"east", "west"}, after=before)
+        assert addresses() == dict.fromkeys(names, names["east"])
+        finished = run.interrupt()
+    assert finished.code == 0, finished.err
+    assert {entry["error"] for entry in summary(out)["cameras"].values()} == {None}
+
+
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_cameras_come_and_go_on_ray(
@@ -177,7 +215,7 @@ def test_cameras_come_and_go_on_ray(
 
 
 def test_a_run_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["list"], ["add"], ["remove"]):
+    for words in (["list"], ["add"], ["change"], ["remove"]):
         assert main([*words, str(tmp_path / "none"), *([] if words == ["list"] else ["east=0"])]) in (1, 2)
         said = capsys.readouterr().err
         assert said.startswith("error: ")
@@ -195,7 +233,7 @@ def test_an_offset_that_is_accepted_moves_the_times_of_a_live_camera_and_is_take
         run.wait_until_seen({"east"})
         assert run.command("add", f"west={camera(server.url('film.mp4', endless=True))}")[0] == 0
         store = RuleStore(out / "edits.yaml")
-        cameras = SiteCameras(out, lambda: store, None)
+        cameras = SiteCameras(out, KeptCameras(out, lambda: store), None)
         for text, offset_s in (("site: {offset_s: {west: -2.0}}\n", -2.0), ("site: {}\n", 0.0)):
             store.save(text, "", by="ann", reason="learned", base=store.newest())
             assert cameras.read_anew(["west"], by="ann", reason="learned") == {"west": "applied"}

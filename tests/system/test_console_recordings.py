@@ -87,7 +87,9 @@ def test_they_play_together_and_the_address_keeps_the_moment(browser: Browser, r
         page.wait_for_selector("[data-camera=west]:is([data-at^='31.'], [data-at^='32.'])")  # across the end of a piece
         page.get_by_role("button", name="Pause").click()
         page.wait_for_selector(SHOWN)
-        east, west = page.evaluate("['east', 'west'].map((each) => Number(document.querySelector(`[data-camera=${each}]`).dataset.at))")
+        east, west = page.evaluate(
+            "['east', 'west'].map((each) => Number(document.querySelector(`[data-camera=${each}]`).dataset.at))"
+        )
         assert east == pytest.approx(west, abs=0.05), "two players stop within half a picture of each other"
         assert seconds_shown(page, "east") == pytest.approx(east, abs=0.5)
         assert float(page.url.split("at=")[1].split("&")[0]) == pytest.approx(east, abs=0.5)

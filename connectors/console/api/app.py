@@ -32,6 +32,7 @@ from connectors.console.sign_in.second_factor_routes import SecondFactorRoutes
 from connectors.console.site_editing.camera_routes import CameraRoutes
 from connectors.console.site_editing.cameras import SiteCameras
 from connectors.console.site_editing.floor_plan_routes import FloorPlanRoutes
+from connectors.console.site_editing.kept_cameras import KeptCameras
 from connectors.console.site_editing.learned_routes import LearnedRoutes
 from connectors.console.validation import sentence
 from connectors.console.walks.routes import WalkRoutes
@@ -49,14 +50,15 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         feed_key: Key that a camera must present.
     """
     live = LiveRoutes(state, feed_key)
-    cameras = SiteCameras(state.settings.output_dir, state.rules, state.check_camera)
+    kept = KeptCameras(state.settings.output_dir, state.rules)
+    cameras = SiteCameras(state.settings.output_dir, kept, state.check_camera)
     rules = RuleRoutes(state, cameras)
     is_tls = state.settings.certificate is not None
     oidc = None if state.provider is None else OidcRoutes(state.provider, state.accounts, state.sessions, state.notes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = [asyncio.create_task(live.follow())]
+        following = [asyncio.create_task(live.follow()), asyncio.create_task(kept.follow())]
         if oidc is not None:
             following.append(asyncio.create_task(oidc.follow()))
         try:

@@ -13,9 +13,10 @@ from pydantic import Field
 
 from connectors.console.api.permissions import Administrator, check_sees_all
 from connectors.console.app_state import AppState
-from connectors.console.site_editing.cameras import SiteCameras, cameras_of, with_cameras
+from connectors.console.site_editing.cameras import SiteCameras
 from connectors.console.site_editing.checks import RuleTools
 from connectors.console.site_editing.ground_points import ground_plane
+from connectors.console.site_editing.kept_cameras import cameras_of, with_cameras
 from connectors.console.site_editing.learned import offsets_of
 from connectors.console.site_editing.still import still
 from connectors.console.store.accounts import User

@@ -5,7 +5,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import yaml
 
 from connectors.console.site_editing.camera_faults import for_operator
 from connectors.console.site_editing.camera_form import (
-    FOLDER,
     CameraForm,
     check_form,
     credentials_of,
@@ -21,10 +20,10 @@ from connectors.console.site_editing.camera_form import (
     write_password,
 )
 from connectors.console.site_editing.command_line import passerby
-from connectors.console.site_editing.versions import RuleStore
+from connectors.console.site_editing.kept_cameras import KeptCameras
 from connectors.redaction import redact_url
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import ConfigError, ConnectorError, DataError
+from pipeline.core.errors import ConfigError
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind, SubmittedCameraCommand
 from pipeline.ledger.cameras.states import camera_states
@@ -43,22 +42,19 @@ WAIT_S = 60.0
 LOOK_EVERY_S = 0.2
 """Seconds between two looks for the outcome. More answer later."""
 
-MAX_TRIES = 5
-"""Times that a version is written again because somebody else saved one at that moment."""
-
 
 class SiteCameras:
     """The cameras of a run, and what of them is kept in its file of edits.
 
     Args:
         output_dir: Output folder of the run.
-        rules: Opens the file of edits.
+        kept: The cameras in the file of edits.
         check_at_rest: What a command of a run that has ended comes to; None: it waits for the run that continues.
     """
 
-    def __init__(self, output_dir: Path, rules: Callable[[], RuleStore], check_at_rest: CheckAtRest | None) -> None:
+    def __init__(self, output_dir: Path, kept: KeptCameras, check_at_rest: CheckAtRest | None) -> None:
         self._output_dir = output_dir
-        self._rules = rules
+        self._kept = kept
         self._check_at_rest = check_at_rest
         self._trying = threading.Lock()
         self._changing = threading.Lock()
@@ -69,7 +65,7 @@ class SiteCameras:
         Raises:
             ConfigError: If the run left no configuration.
         """
-        kept = self._kept()
+        kept = self._kept.entries()
         return [
             {
                 "camera": each.camera_id,
@@ -126,26 +122,19 @@ class SiteCameras:
             ConfigError: If it may not be added here, or is refused.
         """
         form = self._checked(form)
-        with self._changing:
-            return self._added(form, by=by, reason=reason, event_at=event_at, force=force)
+        return self._given(
+            CameraCommandKind.ADD, form.camera, self._entry(form), by=by, reason=reason, event_at=event_at, force=force
+        )
 
     def change(self, form: CameraForm, *, by: str, reason: str) -> dict[str, str]:
-        """Remove a camera and add it as the form says; where that is refused, it comes back as it was.
+        """Read a camera anew as the form says, and keep that; where that is refused, it stays as it was.
 
         Raises:
             ConfigError: If it may not be so, or is refused.
         """
         form = self._checked(form)
         self.trial(form)  # while the camera is still read
-        with self._changing:
-            submitted = self._done(CameraCommandKind.REMOVE, form.camera, by=by, reason=reason)
-            if submitted.state == "pending":
-                raise ConfigError("the run does not answer; the camera is removed when it does, so add it again then")
-            try:
-                return self._added(form, by=by, reason=reason, event_at=None, force=True)
-            except ConfigError:
-                self._done(CameraCommandKind.ADD, form.camera, by=by, reason="as it was", force=True)
-                raise
+        return self._given(CameraCommandKind.CHANGE, form.camera, self._entry(form), by=by, reason=reason, force=True)
 
     def add_again(self, camera_id: str, *, by: str, reason: str) -> dict[str, str]:
         """Add a camera that was removed, as it was.
@@ -153,11 +142,7 @@ class SiteCameras:
         Raises:
             ConfigError: If it is refused.
         """
-        with self._changing:
-            submitted = self._done(CameraCommandKind.ADD, camera_id, by=by, reason=reason)
-            if submitted.state == "done":
-                self._keep(camera_id, self._last_entry(camera_id), by, f"camera {camera_id} again")
-        return _outcome(submitted)
+        return self._given(CameraCommandKind.ADD, camera_id, by=by, reason=reason)
 
     def remove(self, camera_id: str, *, by: str, reason: str, event_at: float | None) -> dict[str, str]:
         """Remove a camera, and keep that.
@@ -165,11 +150,7 @@ class SiteCameras:
         Raises:
             ConfigError: If it is refused.
         """
-        with self._changing:
-            submitted = self._done(CameraCommandKind.REMOVE, camera_id, by=by, reason=reason, event_at=event_at)
-            if submitted.state == "done" and event_at is None:
-                self._keep(camera_id, None, by, f"camera {camera_id} removed")
-        return _outcome(submitted)
+        return self._given(CameraCommandKind.REMOVE, camera_id, by=by, reason=reason, event_at=event_at)
 
     def read_anew(self, camera_ids: Iterable[str], *, by: str, reason: str) -> dict[str, str]:
         """Let the run open live cameras again, so that they follow the file of edits: their tracks begin anew.
@@ -191,27 +172,10 @@ class SiteCameras:
 
     def _read_anew(self, camera_id: str, by: str, reason: str) -> str:
         try:
-            submitted = self._done(CameraCommandKind.REMOVE, camera_id, by=by, reason=reason)
-            if submitted.state == "done":
-                submitted = self._done(CameraCommandKind.ADD, camera_id, by=by, reason=reason, force=True)
+            submitted = self._done(CameraCommandKind.CHANGE, camera_id, by=by, reason=reason, force=True)
         except ConfigError as error:
             return str(error)
         return "applied" if submitted.state == "done" else "next_start"
-
-    def _added(self, form: CameraForm, *, by: str, reason: str, event_at: float | None, force: bool) -> dict[str, str]:
-        password_file = self._password_file(form, self._rules().path.parent / FOLDER)
-        entry = entry_of(form, password_file)
-        try:
-            submitted = self._done(
-                CameraCommandKind.ADD, form.camera, by=by, reason=reason, event_at=event_at, entry=entry, force=force
-            )
-        except ConfigError:
-            if password_file is not None and form.password:
-                password_file.unlink()
-            raise
-        if submitted.state == "done" and event_at is None:
-            self._keep(form.camera, entry, by, f"camera {form.camera}: {form.address}")
-        return _outcome(submitted)
 
     def _checked(self, form: CameraForm) -> CameraForm:
         form, run = form.without_password(), self._run()
@@ -234,7 +198,7 @@ class SiteCameras:
 
     def _password_before(self, form: CameraForm) -> Path | None:
         """Return the file of the camera's password, if the address and the user are what they were."""
-        entry = self._kept().get(form.camera)
+        entry = self._kept.entries().get(form.camera)
         if entry is None:
             return None
         username, file = credentials_of(entry)
@@ -246,19 +210,38 @@ class SiteCameras:
             return write_password(folder, form.password)
         return self._password_before(form) if form.username else None
 
-    def _done(
+    def _entry(self, form: CameraForm) -> object:
+        return entry_of(form, self._password_file(form, self._kept.password_folder()))
+
+    def _given(
         self,
         kind: CameraCommandKind,
         camera_id: str,
+        entry: object = None,
         *,
         by: str,
         reason: str,
         event_at: float | None = None,
-        entry: object = None,
         force: bool = False,
+    ) -> dict[str, str]:
+        """Give a command, and keep what it did; one from a second of the recordings on belongs to that run alone."""
+        keep = event_at is None
+        with self._changing:
+            try:
+                submitted = self._done(
+                    kind, camera_id, by=by, reason=reason, event_at=event_at, entry=entry, force=force, keep=keep
+                )
+            finally:
+                self._kept.settle()
+        waits = "It waits for the run; if that has ended, for the one that continues it."
+        return {"state": submitted.state, "outcome": submitted.outcome or waits}
+
+    def _done(
+        self, kind: CameraCommandKind, camera_id: str, *, by: str, reason: str, **options: Any
     ) -> SubmittedCameraCommand:
         """Submit a command and wait for its outcome; raise ``ConfigError`` if it is refused."""
-        command = CameraCommand(kind, camera_id, by, time.time(), entry, event_at, reason, force)
+        replaces = self._run()["site"]["cameras"].get(camera_id)
+        command = CameraCommand(kind, camera_id, by, time.time(), reason=reason, replaces=replaces, **options)
         number = submit_camera_command(self._output_dir, command, self._check_at_rest)
         give_up_at = time.monotonic() + WAIT_S
         while True:
@@ -272,51 +255,6 @@ class SiteCameras:
             if self._check_at_rest is not None:
                 apply_at_rest(self._output_dir, self._check_at_rest)  # the run may have ended meanwhile
             time.sleep(LOOK_EVERY_S)
-
-    def _kept(self) -> Mapping[str, Any]:
-        return cameras_of(self._rules().text())
-
-    def _last_entry(self, camera_id: str) -> object:
-        for version in self._rules().versions():
-            entry = cameras_of(version.text).get(camera_id)
-            if entry is not None:
-                return entry
-        return _AS_CONFIGURED
-
-    def _keep(self, camera_id: str, entry: object, by: str, reason: str) -> None:
-        """Write a camera into the file of edits, as a new version: the next run that begins with it has it."""
-        store = self._rules()
-        for _ in range(MAX_TRIES):
-            base, before = store.newest(), store.text()
-            cameras = {**cameras_of(before), camera_id: entry}
-            if entry is _AS_CONFIGURED:
-                del cameras[camera_id]
-            try:
-                store.save(with_cameras(before, cameras), before, by=by, reason=reason, base=base)
-                return
-            except DataError:
-                continue
-        raise ConnectorError(f"{store.path}: somebody else saves all the time; camera {camera_id} is not kept in it")
-
-
-_AS_CONFIGURED = object()
-"""Stands for the entry of a camera that the configuration has itself."""
-
-
-def cameras_of(text: str) -> dict[str, Any]:
-    """Return the cameras of a file of edits, see ``pipeline.config.kept_cameras``; none of one that is no such file."""
-    try:
-        return dict(yaml.safe_load(text)["site"]["cameras"])
-    except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        return {}
-
-
-def with_cameras(text: str, cameras: Mapping[str, Any]) -> str:
-    """Return a file of edits with these cameras."""
-    edits = yaml.safe_load(text) or {}
-    site = {key: value for key, value in (edits.get("site") or {}).items() if key != "cameras"}
-    edits = {**edits, "site": {**site, **({"cameras": dict(cameras)} if cameras else {})}}
-    return yaml.safe_dump(edits, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def _of_entry(entry: object) -> dict[str, Any]:
@@ -332,8 +270,3 @@ def _of_form(entry: object) -> dict[str, Any]:
         return {"username": "", "detector_choice": ""}
     detector = entry.get("detector") if isinstance(entry, Mapping) else None
     return {"username": credentials_of(entry)[0], "detector_choice": detector if isinstance(detector, str) else ""}
-
-
-def _outcome(submitted: SubmittedCameraCommand) -> dict[str, str]:
-    waits = "It waits for the run; if that has ended, for the one that continues it."
-    return {"state": submitted.state, "outcome": submitted.outcome or waits}

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS versions (
 CREATE TABLE IF NOT EXISTS rejected (
     key TEXT PRIMARY KEY, num_people INTEGER NOT NULL, value TEXT NOT NULL, by TEXT NOT NULL, at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS settled_commands (number INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (number, at));
 """
 
 EDITS = "edits.yaml"
@@ -136,6 +137,14 @@ class RuleStore:
         """Keep that a proposal was rejected, with what it rested on; one of before is replaced."""
         row = (key, num_people, json.dumps(value), by, time.time())
         self._database.change("INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)", *row)
+
+    def settled_commands(self) -> set[tuple[int, float]]:
+        """Return the camera commands of which everything is kept that is to be kept: number, and when it was given."""
+        return {(number, at) for number, at in self._database.rows("SELECT number, at FROM settled_commands")}
+
+    def settle_command(self, number: int, at: float) -> None:
+        """Note that nothing of a camera command is to be kept any more."""
+        self._database.change("INSERT OR IGNORE INTO settled_commands VALUES (?, ?)", number, at)
 
     def _write(self, text: str) -> None:
         """Write what is to replace the file; a reader never sees half of it."""

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from math import inf, isfinite
 from typing import Any
 
 from connectors.sinks.annotated_video import note_masks
-from pipeline.cli.cameras.changes import added, check_removal, plan_addition, removed
+from pipeline.cli.cameras.changes import added, check_removal, plan_addition, plan_change, removed
 from pipeline.cli.cameras.checks import check_pictures
 from pipeline.cli.cameras.mask_edits import MaskEdits
 from pipeline.cli.recordings import write_recordings
+from pipeline.config.cameras import PlannedCameras
 from pipeline.config.composition import to_yaml
 from pipeline.config.edits_of_run import as_run
 from pipeline.config.masking import masked
@@ -24,6 +26,9 @@ from pipeline.ledger.cameras.submit import finish_camera_command
 from pipeline.runtime.cameras.membership import RunEndingError
 from pipeline.runtime.plan import CameraIntake, Plan
 from pipeline.runtime.running_pipeline import RunningPipeline
+
+Planning = Callable[..., tuple[PipelineConfig, PlannedCameras]]
+"""``plan_addition`` or ``plan_change``."""
 
 LOOK_EVERY_S = 0.2
 """Seconds between two looks for commands. A longer time lets people wait; a shorter one asks the disk more often."""
@@ -92,19 +97,36 @@ class CameraApplier:
 
     async def _apply(self, submitted: SubmittedCameraCommand) -> None:
         command = submitted.command
-        if command.kind is CameraCommandKind.ADD:
-            await self._add(submitted, command)
-        else:
-            await self._remove(submitted, command)
+        carry_out = {
+            CameraCommandKind.ADD: self._add,
+            CameraCommandKind.REMOVE: self._remove,
+            CameraCommandKind.CHANGE: self._change,
+        }[command.kind]
+        await carry_out(submitted, command)
         await asyncio.to_thread(self._write)
 
     async def _add(self, submitted: SubmittedCameraCommand, command: CameraCommand) -> None:
-        name = command.camera_id
-        left_at = self._pipeline.removed[name].removed_at if name in self._pipeline.removed else None
-        if left_at is not None:  # tracks are named by the second of their camera's start
-            await asyncio.sleep(max(0.0, int(left_at) + 1 - time.time()))
+        await self._join(submitted, command, *await self._planned(plan_addition, command))
+
+    async def _change(self, submitted: SubmittedCameraCommand, command: CameraCommand) -> None:
+        """Let a camera leave and come back as the command says; where that fails, as it was."""
+        name, planned = command.camera_id, await self._planned(plan_change, command)
+        await self._pipeline.membership.remove(name)
+        self.plan = replace(self.plan, make_sources=_without(self.plan.make_sources, name))
+        try:
+            await self._join(submitted, command, *planned)
+        except RunEndingError:
+            raise
+        except ReidError:
+            as_it_was = replace(command, kind=CameraCommandKind.ADD, entry=None, force=True)
+            await self._join(None, as_it_was, *await self._planned(plan_addition, as_it_was))
+            raise
+
+    async def _planned(self, make_plan: Planning, command: CameraCommand) -> tuple[PipelineConfig, Plan]:
+        """Return the configuration and the plan with a camera that is added or changed; raises as ``make_plan``."""
+        name, taken, has_live = command.camera_id, self.plan.make_sources, self._pipeline.has_live
         larger, planned = await asyncio.to_thread(
-            plan_addition, self.config, command, taken=self.plan.make_sources, has_live=self._pipeline.has_live
+            partial(make_plan, self.config, command, taken=taken, has_live=has_live)
         )
         plan = replace(
             self.plan,
@@ -113,15 +135,28 @@ class CameraApplier:
             make_monitors={**self.plan.make_monitors, **planned.make_monitors},
             detections={**_without(self.plan.detections, name), **planned.detections},
         )
-        plan = await asyncio.to_thread(check_pictures, larger, plan, [name])
+        return larger, await asyncio.to_thread(check_pictures, larger, plan, [name])
+
+    async def _join(
+        self,
+        submitted: SubmittedCameraCommand | None,
+        command: CameraCommand,
+        larger: PipelineConfig,
+        plan: Plan,
+    ) -> None:
+        """Let a camera take part that was planned; without ``submitted``, no outcome is noted."""
+        name = command.camera_id
+        left_at = self._pipeline.removed[name].removed_at if name in self._pipeline.removed else None
+        if left_at is not None:  # tracks are named by the second of their camera's start
+            await asyncio.sleep(max(0.0, int(left_at) + 1 - time.time()))
         newest = await self._pipeline.join(name, command.event_at)
         membership, is_built = self._pipeline.membership, False
         try:
             intakes = {**plan.intakes, name: self._paced(plan.intakes[name], newest)}
             camera = await self._pipeline.build_camera(name, replace(plan, intakes=intakes))
             is_built = True
-            text = added(larger, command)
-            await self._finish(submitted, text)
+            if submitted is not None:
+                await self._finish(submitted, added(larger, command))
         except BaseException:
             await self._pipeline.deliver(name, [], inf, time.time(), None)  # nobody is to wait for it
             if is_built:
@@ -129,7 +164,7 @@ class CameraApplier:
             raise
         membership.add(name, camera)
         self.config, self.plan = larger, plan
-        logger.info("%s", text)
+        logger.info("%s", added(larger, command))
 
     async def _remove(self, submitted: SubmittedCameraCommand, command: CameraCommand) -> None:
         name = command.camera_id

@@ -1,4 +1,4 @@
-"""``passerby cameras``: adds cameras to a run that goes on, and removes them from it."""
+"""``passerby cameras``: adds cameras to a run that goes on, changes them, and removes them from it."""
 
 import argparse
 import json
@@ -64,22 +64,28 @@ def make_parser() -> argparse.ArgumentParser:
     trial.set_defaults(do=_try)
     for kind, words in (
         (CameraCommandKind.ADD, "add a camera to a run, as site.cameras.NAME=ADDRESS would have at its start"),
+        (
+            CameraCommandKind.CHANGE,
+            "change a camera of a run; where that fails, it stays as it was",
+        ),
         (CameraCommandKind.REMOVE, "remove a camera from a run; its open tracks end and are published"),
     ):
         of_kind = commands.add_parser(kind, help=words, description=f"{words[0].upper()}{words[1:]}.")
         of_kind.add_argument("run", type=_folder, help="output folder of the run, or its ledger.sqlite")
-        if kind is CameraCommandKind.ADD:
-            help_ = "NAME=ADDRESS or NAME='{uri: …, …}'; NAME alone for one that was removed and was there at the start"
+        if kind is not CameraCommandKind.REMOVE:
+            alone = "one that was removed and was there at the start" if kind is CameraCommandKind.ADD else "as it is"
+            help_ = f"NAME=ADDRESS or NAME='{{uri: …, …}}'; NAME alone: {alone}"
             of_kind.add_argument("camera", help=help_)
             of_kind.add_argument("--force", action="store_true", help="although it cannot be opened now")
         else:
             of_kind.add_argument("camera", help="its name")
             of_kind.set_defaults(force=False)
-        of_kind.add_argument("--at", type=float, metavar="SECONDS", help="runs of recordings: the time in them")
+        if kind is not CameraCommandKind.CHANGE:
+            of_kind.add_argument("--at", type=float, metavar="SECONDS", help="runs of recordings: the time in them")
         of_kind.add_argument("--by", default="", help="your name; the user's if left out")
         of_kind.add_argument("--reason", default="", help="in words")
         of_kind.add_argument("--wait", type=float, default=WAIT_S, metavar="SECONDS", help=f"default {WAIT_S:g}")
-        of_kind.set_defaults(do=_command, kind=kind)
+        of_kind.set_defaults(do=_command, kind=kind, at=None)
     return parser
 
 
@@ -90,8 +96,8 @@ def _folder(text: str) -> Path:
 
 def _command(options: argparse.Namespace) -> int:
     name, entry = options.camera.removeprefix(PREFIX), None
-    if options.kind is CameraCommandKind.ADD and "=" in name:
-        name, entry = _named("add", name)
+    if options.kind is not CameraCommandKind.REMOVE and "=" in name:
+        name, entry = _named(options.kind, name)
     command = CameraCommand(
         options.kind,
         name,
@@ -101,6 +107,7 @@ def _command(options: argparse.Namespace) -> int:
         event_at=options.at,
         reason=options.reason,
         force=options.force,
+        replaces=_written_entries(options.run).get(name),
     )
     number = submit_camera_command(options.run, command, check_camera_at_rest)
     submitted = _outcome(options.run, number, options.wait)
@@ -197,12 +204,6 @@ def list_cameras(folder: Path) -> list[dict[str, Any]]:
     Raises:
         ConfigError: If there is no run.
     """
-    try:
-        entries = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["site"]["cameras"]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"{folder}: expected the output folder of a run, got no config.yaml of one; correct it"
-        ) from error
     return [
         {
             "camera": each.camera_id,
@@ -210,5 +211,15 @@ def list_cameras(folder: Path) -> list[dict[str, Any]]:
             "frames": each.frames,
             "address": masked(parse_camera(each.entry).uri),
         }
-        for each in camera_states(folder, entries)
+        for each in camera_states(folder, _written_entries(folder))
     ]
+
+
+def _written_entries(folder: Path) -> dict[str, Any]:
+    """Return ``site.cameras`` as a run wrote it; raise ``ConfigError`` if there is no run."""
+    try:
+        return dict(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["site"]["cameras"])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{folder}: expected the output folder of a run, got no config.yaml of one; correct it"
+        ) from error

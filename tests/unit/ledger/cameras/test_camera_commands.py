@@ -18,7 +18,7 @@ from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind, changed_cameras
 from pipeline.ledger.cameras.submit import apply_at_rest, submit_camera_command
 
-ADD, REMOVE = CameraCommandKind.ADD, CameraCommandKind.REMOVE
+ADD, REMOVE, CHANGE = CameraCommandKind.ADD, CameraCommandKind.REMOVE, CameraCommandKind.CHANGE
 EAST = CameraCommand(ADD, "east", "ann", 1.0, entry={"uri": "rtsp://host/east", "max_fps": 5})
 
 
@@ -117,6 +117,7 @@ def test_a_run_that_goes_on_gets_the_command_and_nobody_else_carries_it_out(fold
         (replace(EAST, by=""), "the name of the operator"),
         (replace(EAST, kind=REMOVE), "an address as well"),
         (replace(EAST, event_at=float("nan")), "seconds of event time"),
+        (replace(EAST, kind=CHANGE, event_at=4.0), "a camera is changed at once"),
     ],
 )
 def test_a_command_that_is_not_complete_is_refused_before_it_is_written(
@@ -140,18 +141,18 @@ def test_a_file_that_is_no_database_is_one_line(folder: Path) -> None:
 
 
 names = st.sampled_from(["east", "west", "yard"])
-changes = st.lists(st.tuples(st.sampled_from([ADD, REMOVE]), names), max_size=12)
+changes = st.lists(st.tuples(st.sampled_from([ADD, REMOVE, CHANGE]), names), max_size=12)
 
 
 @given(changes)
 def test_what_commands_at_once_come_to_is_what_the_last_one_of_each_camera_says(
     given_: list[tuple[CameraCommandKind, str]],
 ) -> None:
-    commands = [CameraCommand(kind, name, "ann", 0.0, entry=name if kind is ADD else None) for kind, name in given_]
+    commands = [CameraCommand(kind, name, "ann", 0.0, entry=None if kind is REMOVE else name) for kind, name in given_]
     changed = changed_cameras(commands)
     last = {name: kind for kind, name in given_}
     assert changed.removed == {name for name, kind in last.items() if kind is REMOVE}
-    assert set(changed.added) == {name for kind, name in given_ if kind is ADD}
+    assert set(changed.added) == {name for kind, name in given_ if kind is not REMOVE}
 
 
 def test_a_camera_that_leaves_at_a_time_stays_part_of_the_run() -> None:
