@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 import time
 import unicodedata
 from dataclasses import dataclass, replace
@@ -119,6 +120,7 @@ class Accounts:
 
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
         self._database = Database(path, TABLES + SECOND_FACTORS)
+        self._changing = threading.RLock()  # of users: what is checked holds until it is written
         self.second_factors = SecondFactors(self._database)
         columns = {row[1] for row in self._database.rows("PRAGMA table_info(tokens)")}
         for column, kind in (("role", "TEXT NOT NULL DEFAULT 'viewer'"), ("expires_at", "REAL NOT NULL DEFAULT 0")):
@@ -163,27 +165,28 @@ class Accounts:
             ConfigError: If the password is too short or missing, the user has none, no administrator would remain, or
                 the name of a new user looks like another's.
         """
-        user = self.user(name)
-        if user is None:
-            self._check_new(name)
-        if user is not None and user.is_external:
-            raise ConfigError(f"{name}: expected a user with a password, got one whom another system signs in")
-        if password is None and user is None:
-            raise ConfigError(f"password: expected one for the new user {name}, got none; choose one")
-        if password is not None and len(password) < MIN_PASSWORD:
-            raise ConfigError(
-                f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
+        with self._changing:
+            user = self.user(name)
+            if user is None:
+                self._check_new(name)
+            if user is not None and user.is_external:
+                raise ConfigError(f"{name}: expected a user with a password, got one whom another system signs in")
+            if password is None and user is None:
+                raise ConfigError(f"password: expected one for the new user {name}, got none; choose one")
+            if password is not None and len(password) < MIN_PASSWORD:
+                raise ConfigError(
+                    f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
+                )
+            if role is not Role.ADMINISTRATOR or cameras is not None:
+                self._check_not_last(name)
+            self._database.change("DELETE FROM tokens WHERE name = ?", name)
+            self._database.change(
+                "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "hash = coalesce(nullif(excluded.hash, ''), hash), role = excluded.role, cameras = excluded.cameras, "
+                "epoch = epoch + 1",
+                *(name, "" if password is None else self._hasher.hash(password)),
+                *(role.value, None if cameras is None else json.dumps(cameras)),
             )
-        if role is not Role.ADMINISTRATOR or cameras is not None:
-            self._check_not_last(name)
-        self._database.change("DELETE FROM tokens WHERE name = ?", name)
-        self._database.change(
-            "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-            "hash = coalesce(nullif(excluded.hash, ''), hash), role = excluded.role, cameras = excluded.cameras, "
-            "epoch = epoch + 1",
-            *(name, "" if password is None else self._hasher.hash(password)),
-            *(role.value, None if cameras is None else json.dumps(cameras)),
-        )
 
     def put_external(self, name: str, subject: str, role: Role, cameras: tuple[str, ...] | None) -> User:
         """Add or change a user whom another system signs in, and return it; other rights end their sessions.
@@ -199,22 +202,23 @@ class Accounts:
         """
         if not re.fullmatch(NAME, name):
             raise ConfigError(f"{name:.80}: expected a name of at most 64 letters, digits and _ . @ -")
-        if self.user(name) is None:
-            self._check_new(name, subject)
-        values = (role.value, None if cameras is None else json.dumps(cameras))
-        self._database.change("DELETE FROM users WHERE subject = ? AND name != ?", subject, name)  # a new name
-        self._database.change(
-            "INSERT INTO users (name, hash, role, cameras, subject) VALUES (?, '', ?, ?, ?) ON CONFLICT (name) DO "
-            "UPDATE SET role = excluded.role, cameras = excluded.cameras, "
-            "epoch = epoch + (role != excluded.role OR cameras IS NOT excluded.cameras) "
-            "WHERE subject = excluded.subject",
-            *(name, *values, subject),
-        )
-        rows = self._database.rows("SELECT subject FROM users WHERE name = ?", name)
-        user = self.user(name)
-        if user is None or rows[0][0] != subject:
-            raise ConfigError(f"{name}: there is another user of this name here; an administrator may remove them")
-        return user
+        with self._changing:
+            if self.user(name) is None:
+                self._check_new(name, subject)
+            values = (role.value, None if cameras is None else json.dumps(cameras))
+            self._database.change("DELETE FROM users WHERE subject = ? AND name != ?", subject, name)  # a new name
+            self._database.change(
+                "INSERT INTO users (name, hash, role, cameras, subject) VALUES (?, '', ?, ?, ?) ON CONFLICT (name) DO "
+                "UPDATE SET role = excluded.role, cameras = excluded.cameras, "
+                "epoch = epoch + (role != excluded.role OR cameras IS NOT excluded.cameras) "
+                "WHERE subject = excluded.subject",
+                *(name, *values, subject),
+            )
+            rows = self._database.rows("SELECT subject FROM users WHERE name = ?", name)
+            user = self.user(name)
+            if user is None or rows[0][0] != subject:
+                raise ConfigError(f"{name}: there is another user of this name here; an administrator may remove them")
+            return user
 
     def drop(self, name: str) -> bool:
         """Remove a user and their tokens; return whether there was such a user.
@@ -222,10 +226,11 @@ class Accounts:
         Raises:
             ConfigError: If the user is the last administrator of all cameras.
         """
-        self._check_not_last(name)
-        self._database.change("DELETE FROM tokens WHERE name = ?", name)
-        self.second_factors.drop(name)
-        return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
+        with self._changing:
+            self._check_not_last(name)
+            self._database.change("DELETE FROM tokens WHERE name = ?", name)
+            self.second_factors.drop(name)
+            return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
 
     def _check_new(self, name: str, subject: str | None = None) -> None:
         """Raise ``ConfigError`` if a new name differs from another user's in nothing but capital letters and the like.

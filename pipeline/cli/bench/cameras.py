@@ -8,11 +8,14 @@ processes do, so that what Ray itself needs to start and to stop is not in it.
 
     bench.cameras=1,2,4,8       how many cameras, one run each
     bench.runtimes=inline,ray   where they run
+    bench.turns=1               how often all of them are run, one after the other; the table has medians
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from itertools import product
+from statistics import median
 
 from rich.table import Table
 
@@ -24,40 +27,57 @@ KEYS = {
     "bench.passes": ("bench",),
     "bench.cameras": ("bench cameras", "bench profile", "bench scale"),
     "bench.runtimes": ("bench cameras", "bench scale"),
+    "bench.turns": ("bench cameras",),
     "bench.fps": ("bench scale",),
     "bench.cores": ("bench scale",),
     "bench.people": ("bench scale",),
 }
 """Options of this command and its like, and which of them take each; all others are overrides of the configuration."""
-NUMBERS, RUNTIMES = "bench.cameras=", "bench.runtimes="
+NUMBERS, RUNTIMES, TURNS = "bench.cameras=", "bench.runtimes=", "bench.turns="
 
 
 def compare_cameras(words: Sequence[str]) -> None:
     """Print the table for the configuration that the command line makes."""
     overrides = overrides_of(words, "bench cameras")
-    numbers = read_numbers(words)
+    runtimes = read_option(words, RUNTIMES, "inline,ray").split(",")
+    turns = whole_number(TURNS, read_option(words, TURNS, "1"))
+    costs: dict[tuple[str, int], list[Cost]] = {each: [] for each in product(runtimes, read_numbers(words))}
+    for _ in range(turns):
+        for (runtime, number), measured in costs.items():
+            cost = measure_apart([*overrides, f"runtime={runtime}"], number)
+            measured.append(cost)
+            print(f"{runtime}, {number} cameras: {cost.cpu_ms:.1f} ms a frame, result {cost.digest[:12]}", flush=True)
+    print(f"load of the machine before and after a run is part of a measurement: {os.getloadavg()[0]:.1f} now")
+    print_table(_table(costs))
+
+
+def _table(costs: dict[tuple[str, int], list[Cost]]) -> Table:
+    """Return the table of medians; with several turns, also the least and the most of the processor time."""
     table = Table(box=None, pad_edge=False)
     headings = ("runtime", "cameras", "frames/s", "CPU ms a frame", "of it Ray's own", "RSS MB", "PSS MB", "shared MB")
     for heading in (*headings, "Ray's own PSS", "detect, frames a call"):
         table.add_column(heading, justify="left" if heading == "runtime" else "right")
-    for runtime in read_option(words, RUNTIMES, "inline,ray").split(","):
-        for number in numbers:
-            cost = measure_apart([*overrides, f"runtime={runtime}"], number)
-            table.add_row(runtime, str(number), *_cells(cost))
-            print(f"{runtime}, {number} cameras: {cost.cpu_ms:.1f} ms a frame, result {cost.digest[:12]}", flush=True)
-    print(f"load of the machine before and after a run is part of a measurement: {os.getloadavg()[0]:.1f} now")
-    print_table(table)
+    for (runtime, number), measured in costs.items():
+        table.add_row(runtime, str(number), *_cells(measured))
+    return table
 
 
-def _cells(cost: Cost) -> list[str]:
-    detect = cost.batches["detect"].mean_call
-    memory = (cost.own.rss_mb, cost.own.pss_mb, cost.own.shared_mb, cost.ray.pss_mb)
+def _cells(measured: Sequence[Cost]) -> list[str]:
+    def middle(of: Callable[[Cost], float]) -> float:
+        return median(map(of, measured))
+
+    calls = [cost.batches["detect"].mean_call or 0.0 for cost in measured]
+    times = [cost.cpu_ms for cost in measured]
+    spread = f" ({min(times):.1f}–{max(times):.1f})" if len(times) > 1 else ""
     return [
-        f"{cost.frames_per_s:.1f}",
-        f"{cost.cpu_ms:.1f}",
-        f"{1000 * cost.ray.cpu_s / cost.frames:.1f}",
-        *(f"{value:.0f}" for value in memory),
-        "–" if detect is None else f"{detect:.1f}",
+        f"{middle(lambda cost: cost.frames_per_s):.1f}",
+        f"{median(times):.1f}{spread}",
+        f"{middle(lambda cost: 1000 * cost.ray.cpu_s / cost.frames):.1f}",
+        f"{middle(lambda cost: cost.own.rss_mb):.0f}",
+        f"{middle(lambda cost: cost.own.pss_mb):.0f}",
+        f"{middle(lambda cost: cost.own.shared_mb):.0f}",
+        f"{middle(lambda cost: cost.ray.pss_mb):.0f}",
+        f"{median(calls):.1f}" if all(calls) else "–",
     ]
 
 

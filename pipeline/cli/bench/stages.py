@@ -15,6 +15,7 @@ All other keys are those of a run. Keys of the measurements, and of which they a
     bench.passes=N              of the first alone: this many passes inline, with the memory after each
     bench.cameras=1,2,4,8       of cameras and scale: how many, one run each; of profile: one number
     bench.runtimes=inline,ray   of cameras: where; of scale: one of the two
+    bench.turns=1               of cameras: how often all of them are run; the table has medians
     bench.fps=10                of scale: frames a second of a camera
     bench.cores=32              of scale: processors of a machine
     bench.people=1000           of scale: people known at once

@@ -1,16 +1,25 @@
 """Who may be a user: names, cameras, and changes of either."""
 
 import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from console_page import PASSWORD, RunningPage
 
-from connectors.console.store.accounts import Role
+from connectors.console.store.accounts import Accounts, Role
 from pipeline.core.errors import ConfigError
 
 pytestmark = pytest.mark.slow
+
+QUICK = PasswordHasher.from_parameters(CHEAPEST)
 
 
 @pytest.fixture
@@ -108,3 +117,35 @@ def test_two_names_that_look_alike_and_are_there_keep_working(fresh: RunningPage
     found = fresh.accounts.log_in("Admin", "another password")
     assert found is not None
     assert found.role is Role.OPERATOR
+
+
+def test_of_two_administrators_who_remove_each_other_at_once_one_stays(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts.sqlite", QUICK)
+    for _ in range(20):
+        for name in ("ada", "bea"):
+            accounts.put(name, PASSWORD, Role.ADMINISTRATOR, None)
+        assert sorted(at_once([lambda: accounts.drop("ada"), lambda: accounts.drop("bea")])) == [False, True]
+
+
+def test_of_names_that_look_the_same_one_is_taken_however_many_come_at_once(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts.sqlite", QUICK)
+    names = ["".join(letters) for letters in product(*((each, each.upper()) for each in "ann"))]
+    taken = at_once([partial(accounts.put, name, PASSWORD, Role.VIEWER, None) for name in names])
+    assert taken.count(True) == 1
+    assert len(accounts.users()) == 1
+
+
+def at_once(changes: list[Callable[[], object]]) -> list[bool]:
+    """Begin all of them together, and return which of them are not refused."""
+    ready = threading.Barrier(len(changes))
+
+    def done(change: Callable[[], object]) -> bool:
+        ready.wait()
+        try:
+            change()
+        except ConfigError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        return list(pool.map(done, changes))
