@@ -33,8 +33,17 @@ TIMEOUT_S = 10.0
 MAX_SILENT_S = 300.0
 """Seconds that sessions go on while the provider does not answer; larger: rights that it took meanwhile last longer."""
 
+ASK_AGAIN_S = 5.0
+"""Seconds after which a provider that did not answer is asked again for its description. Less: who signs in waits as
+long as the one before, and holds a thread meanwhile; more: the page needs longer to see that it is back."""
+
+TOGETHER_S = 2.0
+"""Seconds to wait while somebody else asks for the description; more holds more threads."""
+
 BUSY = (408, 425, 429)
 """Codes that refuse nobody: the provider is to be asked again later."""
+
+SILENT = "the provider does not answer; try again later"
 
 LEEWAY_S = 60
 """Seconds that the clocks of provider and page may differ."""
@@ -86,6 +95,8 @@ class OidcProvider:
         self.settings = settings
         self._metadata: dict[str, Any] | None = None
         self._keys: KeySet | None = None
+        self._describing = threading.Lock()
+        self._silent_until = 0.0
         self._held: dict[str, SignedIn] = {}
         self._lock = threading.Lock()
 
@@ -241,18 +252,33 @@ class OidcProvider:
         )
 
     def _described(self) -> dict[str, Any]:
-        """Return the provider's description of itself; read once."""
+        """Return the provider's description of itself; read once, by one thread at a time."""
         if self._metadata is None:
-            found = self._fetched(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
-            needed = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
-            is_whole = isinstance(found, dict) and all(_is_address(found.get(key)) for key in needed)
-            if not is_whole or found.get("issuer") != self.settings.issuer:
-                logger.error(
-                    "%s describes itself as another issuer, or lacks one of %s", self.settings.issuer, ", ".join(needed)
-                )
-                raise RefusedError("the provider's description is wrong; see the log")
-            self._metadata = found
+            if not self._describing.acquire(timeout=TOGETHER_S):
+                raise RefusedError(SILENT)
+            try:
+                if self._metadata is None:
+                    self._metadata = self._read_description()
+            finally:
+                self._describing.release()
         return self._metadata
+
+    def _read_description(self) -> dict[str, Any]:
+        if time.monotonic() < self._silent_until:
+            raise RefusedError(SILENT)
+        try:
+            found = self._fetched(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
+        except RefusedError:
+            self._silent_until = time.monotonic() + ASK_AGAIN_S
+            raise
+        needed = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
+        is_whole = isinstance(found, dict) and all(_is_address(found.get(key)) for key in needed)
+        if is_whole and found.get("issuer") == self.settings.issuer:
+            return dict(found)
+        logger.error(
+            "%s describes itself as another issuer, or lacks one of %s", self.settings.issuer, ", ".join(needed)
+        )
+        raise RefusedError("the provider's description is wrong; see the log")
 
     def _key_set(self) -> KeySet:
         if self._keys is None:
@@ -266,7 +292,7 @@ class OidcProvider:
             return answer.json()
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError) as error:
             logger.warning("the provider does not answer at %s: %s", url, error)
-            raise RefusedError("the provider does not answer; try again later") from error
+            raise RefusedError(SILENT) from error
 
 
 def _is_address(found: object) -> TypeGuard[str]:
