@@ -6,6 +6,7 @@ When slow: the pipeline is not affected, because the server is a separate proces
 Secrets: see ``connectors.console``.
 """
 
+import json
 import logging
 import os
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from connectors.console.other_recorder import OtherRecorder
 from connectors.console.settings import URL_FILE, Settings
 from connectors.console.sign_in.ways import Ways, arguments_of
 from pipeline.core import Record
@@ -54,6 +56,7 @@ class ConsoleSink:
         local_accounts: Whether users may log in with a password.
         oidc: See ``OidcSettings``; None: no provider.
         proxy: See ``ProxySettings``; None: no proxy.
+        recorder: See ``OtherRecorder``; None: none.
 
     Raises:
         ConfigError: If an argument is not valid, or the server does not start.
@@ -76,6 +79,7 @@ class ConsoleSink:
         local_accounts: bool,
         oidc: Mapping[str, Any] | None,
         proxy: Mapping[str, Any] | None,
+        recorder: Mapping[str, Any] | None,
     ) -> None:
         settings = Settings(
             output_dir=Path(output_dir).absolute(),
@@ -86,6 +90,7 @@ class ConsoleSink:
             certificate=Path(certificate) if certificate else None,
             certificate_key=Path(certificate_key) if certificate_key else None,
             ways=Ways.of(local_accounts=local_accounts, oidc=oidc, proxy=proxy),
+            recorder=OtherRecorder.of(recorder),
         )
         self._url_file = settings.folder / URL_FILE
         options = {
@@ -98,6 +103,7 @@ class ConsoleSink:
             "--accounts": accounts,
             "--certificate": certificate,
             "--certificate-key": certificate_key,
+            "--recorder": json.dumps(dict(recorder)) if recorder else None,
         }
         self._command = [sys.executable, "-m", "connectors.console", "--with-parent"]
         self._command += [f"{name}={value}" for name, value in options.items() if value is not None]

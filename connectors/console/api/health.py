@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from connectors.console.api.permissions import Viewer
 from connectors.console.app_state import AppState
+from connectors.console.other_recorder import OtherRecorder
 from connectors.console.review.queue import QUEUE, answer_bins
 from connectors.console.site_editing.floor_plan import FloorPlanFile
 from connectors.console.store.accounts import User
@@ -58,6 +59,7 @@ class HealthRoutes:
     def site(self, user: Viewer) -> dict[str, Any]:
         """The cameras that the user may see, and what is known of the site."""
         site = self._state.site_file.site()
+        recorder = self._state.settings.recorder
         names = site.cameras or self._state.live_view.cameras
         return {
             "cameras": [camera_id for camera_id in names if user.sees(camera_id)],
@@ -74,11 +76,18 @@ class HealthRoutes:
             "floor_plan": self._floor_plan(user),
             "is_live": self._state.is_live,
             "has_recording": self._state.recording() is not None,
+            "recorder": recorder and _of_visible(recorder, user),
         }
 
     def _floor_plan(self, user: User) -> dict[str, Any] | None:
         plan = FloorPlanFile(self._state.edits_path.parent).plan() if user.cameras is None else None
         return None if plan is None else asdict(plan)
+
+
+def _of_visible(recorder: OtherRecorder, user: User) -> dict[str, Any]:
+    """Return a recorder with the channels of the cameras that a user may see."""
+    channels = {camera_id: channel for camera_id, channel in recorder.channels.items() if user.sees(camera_id)}
+    return {"address": recorder.address, "channels": channels}
 
 
 def _of_cameras(report: Any, user: User) -> Any:

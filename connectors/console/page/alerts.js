@@ -7,6 +7,7 @@ import { addAction, dialog, h, put, toast } from "./dom.js";
 import { alertClip, play, playFilm } from "./player.js";
 import { duration, eventTime, moment, parseTime, personLink, personTitle, thumbnail, wallClock } from "./format.js";
 import { t, tn, told } from "./language.js";
+import { recorderLink } from "./other_recorder.js";
 import { ALERT_STATES } from "./words.js";
 
 const PAGE = 60;
@@ -93,6 +94,7 @@ export async function page(root, context) {
         alert.has_scene ? h("a", { "data-key": `scene ${alert.key}`, href: `/api/alerts/scene?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, t("Scene")) : null,
         alert.has_clip ? h("button", { "data-key": `clip ${alert.key}`, onclick: () => playFilm(told(alert.message), alertClip(alert.key)) }, t("Clip")) : null,
         context.site.has_recording ? h("a", { className: "button", "data-key": `watch ${alert.key}`, href: `#/recordings?${new URLSearchParams({ at: alert.raised_at - 5, ...(alert.person ? { person: alert.person } : {}) })}` }, t("Watch")) : null,
+        recorderLink(context, alert.camera, alert.raised_at, `recorder ${alert.key}`),
         alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(told(alert.message), await get("clips", { track: alert.track })) }, t("Play")) : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, t("Comment")),
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, t("Mute rule"))) : null);

@@ -6,6 +6,7 @@ import { colour, decimal, duration, eventTime, inSeconds, outcome, personLink, p
 import { t, tn, told, tx } from "./language.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
+import { recorderLink } from "./other_recorder.js";
 import { play } from "./player.js";
 import { segments, timeline } from "./timeline.js";
 import { CORRECTIONS, REASONS } from "./words.js";
@@ -99,6 +100,7 @@ export async function page(root, context, [asked]) {
     return h("div", { className: "segment", "data-segment": `${segment.track} ${segment.parts[0].part}` },
       h("div", { className: "title" }, h("h3", {}, segment.camera), h("span", { className: "soft num" }, `${eventTime(segment.from)} – ${eventTime(segment.until)} · ${duration(segment.until - segment.from)}`),
         context.site.has_recording ? h("a", { href: `#/recordings?${new URLSearchParams({ person: person.person, at: segment.from })}` }, t("Watch")) : null,
+        recorderLink(context, segment.camera, segment.from, `recorder ${segment.track}`),
         mayCorrect ? h("button", { className: "plain", "data-key": `tick ${segment.track} ${segment.parts[0].part}`, onclick: () => tickAll(segment) }, t("Tick all")) : null),
       h("div", { className: "parts" }, segment.parts.map((each) => drawPart(each, mayCorrect))));
   }
