@@ -18,7 +18,7 @@ import uvicorn
 
 from connectors.console.app_state import AppState, AtRest
 from connectors.console.camera.monitor import FEED
-from connectors.console.other_recorder import OtherRecorder
+from connectors.console.camera_address import LIVE_VIDEO, RECORDER, CameraAddress
 from connectors.console.server import make_server
 from connectors.console.settings import URL_FILE, Settings, is_loopback
 from connectors.console.sign_in.ways import SECRET, Ways
@@ -171,7 +171,8 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         max_picture_bytes=round(parsed.max_pictures_gb * 1e9),
         is_live=parsed.with_parent,
         ways=Ways.of_arguments(local_accounts=parsed.local_accounts, oidc=parsed.oidc, proxy=parsed.proxy),
-        recorder=OtherRecorder.of_argument(parsed.recorder),
+        recorder=CameraAddress.of_argument(RECORDER, parsed.recorder),
+        live_video=CameraAddress.of_argument(LIVE_VIDEO, parsed.live_video),
     )
 
 
@@ -241,6 +242,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--oidc", metavar="YAML", help=f"sign in at a provider, as sink.console.oidc; its secret in {SECRET}")
     add("--proxy", metavar="YAML", help="believe the headers of a proxy, as sink.console.proxy")
     add("--recorder", metavar="YAML", help="link to another recorder, such as an NVR, as sink.console.recorder")
+    add("--live-video", metavar="YAML", help="a server of live video, such as go2rtc, as sink.console.live_video")
     add("--session-hours", type=float, default=12.0, help="a session ends after this; default %(default)s")
     add("--keep-pictures-hours", type=float, default=168.0, help="delete pictures after this; default %(default)s")
     add("--max-pictures-gb", type=float, default=2.0, help="size of all pictures together; default %(default)s")

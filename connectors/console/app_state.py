@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from connectors.alerting.picture_store import FILE as ALERT_PICTURES
 from connectors.alerting.picture_store import AlertPictureStore
 from connectors.console.api.sessions import Sessions
+from connectors.console.live_video.permitted import PermittedVideo
+from connectors.console.live_video.relay import LiveVideoRelay
 from connectors.console.live_view import LiveView
 from connectors.console.search.networks import RunNetworks
 from connectors.console.search.probability import ProbabilityScale
@@ -105,6 +107,9 @@ class AppState:
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
         self._undone_up_to = 0
+        self._permitted = PermittedVideo(self.site_file, self.edits_path)
+        video = settings.live_video
+        self.live_video = None if video is None else LiveVideoRelay(video, self._permitted.why_not)
         self.networks = RunNetworks(settings.output_dir)
         self.turns = Turns()
         self.probability_scale = ProbabilityScale(settings.output_dir)
@@ -116,6 +121,10 @@ class AppState:
             EditedShapes(self.edits_path),
             lambda camera_id, box_xyxy: self.site_file.site().place(camera_id, box_xyxy),
         )
+
+    def has_video(self, camera_id: str) -> bool:
+        """Return whether live video of a camera may be shown, and there is a server of it."""
+        return self.live_video is not None and self.is_live and not self._permitted.why_not(camera_id)
 
     def submit(self, command: CorrectionCommand) -> int:
         """Submit a correction command and return its number.

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.console.other_recorder import OtherRecorder
+from connectors.console.camera_address import CameraAddress
 from connectors.console.sign_in.ways import Ways
 from pipeline.core.errors import ConfigError
 
@@ -35,7 +35,8 @@ class Settings:
         max_picture_bytes: Size of all pictures and clips together, bytes.
         is_live: The page belongs to a run, which applies the correction commands.
         ways: The ways to sign in.
-        recorder: Another recorder of the same cameras; None: none is known.
+        recorder: Another recorder of the same cameras, see ``RECORDER``; None: none is known.
+        live_video: A server of live video of them, see ``LIVE_VIDEO``; None: none is known.
 
     Raises:
         ConfigError: If a value is out of range, the page is open on an address other than loopback, or it is open and
@@ -55,7 +56,8 @@ class Settings:
     max_picture_bytes: int = 2_000_000_000
     is_live: bool = False
     ways: Ways = field(default_factory=Ways)
-    recorder: OtherRecorder | None = None
+    recorder: CameraAddress | None = None
+    live_video: CameraAddress | None = None
 
     def __post_init__(self) -> None:
         if self.is_open and not is_loopback(self.host):

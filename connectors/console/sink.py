@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from connectors.console.other_recorder import OtherRecorder
+from connectors.console.camera_address import LIVE_VIDEO, RECORDER, CameraAddress
 from connectors.console.settings import URL_FILE, Settings
 from connectors.console.sign_in.ways import Ways, arguments_of
 from pipeline.core import Record
@@ -56,7 +56,8 @@ class ConsoleSink:
         local_accounts: Whether users may log in with a password.
         oidc: See ``OidcSettings``; None: no provider.
         proxy: See ``ProxySettings``; None: no proxy.
-        recorder: See ``OtherRecorder``; None: none.
+        recorder: Another recorder, see ``RECORDER``; None: none.
+        live_video: A server of live video, see ``LIVE_VIDEO``; None: none.
 
     Raises:
         ConfigError: If an argument is not valid, or the server does not start.
@@ -80,6 +81,7 @@ class ConsoleSink:
         oidc: Mapping[str, Any] | None,
         proxy: Mapping[str, Any] | None,
         recorder: Mapping[str, Any] | None,
+        live_video: Mapping[str, Any] | None,
     ) -> None:
         settings = Settings(
             output_dir=Path(output_dir).absolute(),
@@ -90,7 +92,8 @@ class ConsoleSink:
             certificate=Path(certificate) if certificate else None,
             certificate_key=Path(certificate_key) if certificate_key else None,
             ways=Ways.of(local_accounts=local_accounts, oidc=oidc, proxy=proxy),
-            recorder=OtherRecorder.of(recorder),
+            recorder=CameraAddress.of(RECORDER, recorder),
+            live_video=CameraAddress.of(LIVE_VIDEO, live_video),
         )
         self._url_file = settings.folder / URL_FILE
         options = {
@@ -104,6 +107,7 @@ class ConsoleSink:
             "--certificate": certificate,
             "--certificate-key": certificate_key,
             "--recorder": json.dumps(dict(recorder)) if recorder else None,
+            "--live-video": json.dumps(dict(live_video)) if live_video else None,
         }
         self._command = [sys.executable, "-m", "connectors.console", "--with-parent"]
         self._command += [f"{name}={value}" for name, value in options.items() if value is not None]

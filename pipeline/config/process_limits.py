@@ -13,12 +13,19 @@ GPU_SHARE = 0.2
 embedder and gallery fit on one. A larger one spreads them over more GPUs."""
 
 
+MANY = 16
+"""Items at most in a batch that costs nothing: each is a call of its own network, or it is on a GPU."""
+
+FEW = 5
+"""Items at most in a call of a network on a processor. More pictures do not fit its cache beside each other."""
+
+
 def process_limits(config: PipelineConfig) -> ProcessLimits:
     """Return what a configuration says of processes."""
     runtime = config.runtime
     return ProcessLimits(
         kind="ray" if runtime.kind == "ray" else "inline",
-        max_items=runtime.batch.max_items,
+        max_items=_max_items(config),
         max_wait_s=runtime.batch.max_wait_s,
         shares={
             "camera": _share(runtime.camera, "cpu"),
@@ -33,6 +40,15 @@ def process_limits(config: PipelineConfig) -> ProcessLimits:
         silent_s=runtime.silent_s,
         cameras_per_process=runtime.cameras_per_process,
     )
+
+
+def _max_items(config: PipelineConfig) -> int:
+    """Return how many items a batch has at most."""
+    stated = config.runtime.batch.max_items
+    if stated is not None:
+        return stated
+    devices = {plugin.get("device", "cpu") for plugin in (config.detector, config.pose, config.embedder)}
+    return MANY if config.reproducible or "cuda" in devices else FEW
 
 
 def stage_share(stage: ReplicaConfig, plugin: Mapping[str, Any]) -> Share:

@@ -219,9 +219,9 @@ class FlowConfig:
 
 @dataclass
 class BatchConfig:
-    """See ``BatchActor``."""
+    """See ``BatchActor``. ``max_items`` is null for what suits the device, see ``process_limits``."""
 
-    max_items: int = 16
+    max_items: int | None = number(AT_LEAST_1, None)
     max_wait_s: float = 0.0
 
 

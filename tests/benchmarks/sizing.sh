@@ -13,7 +13,8 @@ uptime
 
 echo "== processor time, memory and calls of 1 to 32 cameras of one clip"
 for runtime in inline ray; do
-    passerby bench cameras bench.cameras=1,2,4,8,16,32 bench.runtimes=$runtime "site.cameras={a: $clip}" $public
+    passerby bench cameras bench.cameras=1,2,4,8,16,32 bench.turns=3 bench.runtimes=$runtime \
+        "site.cameras={a: $clip}" $public
 done
 
 echo "== the same with a process for each camera, and with free batches"

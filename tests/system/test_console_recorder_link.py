@@ -9,7 +9,7 @@ from console_page import CONFIG, RunningPage, write_ledger
 from factories import make_path, make_sighting
 from playwright.sync_api import Browser
 
-from connectors.console.other_recorder import OtherRecorder
+from connectors.console.camera_address import CameraAddress
 from pipeline.core import Alert, Severity, TrackId
 from pipeline.ledger import Ledger
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 AT = 1_782_900_005.0
 """2026-07-01 10:00:05 UTC."""
-RECORDER = OtherRecorder(
+RECORDER = CameraAddress(
     "https://nvr.example/{camera}?channel={channel}&from={iso}&at={compact}&s={unix_s}", {"east": "hall 3"}
 )
 

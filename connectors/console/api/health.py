@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from connectors.console.api.permissions import Viewer
 from connectors.console.app_state import AppState
-from connectors.console.other_recorder import OtherRecorder
+from connectors.console.camera_address import CameraAddress
 from connectors.console.review.queue import QUEUE, answer_bins
 from connectors.console.site_editing.floor_plan import FloorPlanFile
 from connectors.console.store.accounts import User
@@ -77,6 +77,9 @@ class HealthRoutes:
             "is_live": self._state.is_live,
             "has_recording": self._state.recording() is not None,
             "recorder": recorder and _of_visible(recorder, user),
+            "live_video": [
+                camera_id for camera_id in names if user.sees(camera_id) and self._state.has_video(camera_id)
+            ],
         }
 
     def _floor_plan(self, user: User) -> dict[str, Any] | None:
@@ -84,7 +87,7 @@ class HealthRoutes:
         return None if plan is None else asdict(plan)
 
 
-def _of_visible(recorder: OtherRecorder, user: User) -> dict[str, Any]:
+def _of_visible(recorder: CameraAddress, user: User) -> dict[str, Any]:
     """Return a recorder with the channels of the cameras that a user may see."""
     channels = {camera_id: channel for camera_id, channel in recorder.channels.items() if user.sees(camera_id)}
     return {"address": recorder.address, "channels": channels}

@@ -35,6 +35,9 @@ TIDY_EVERY_S = 60.0
 NOT_LOGGED_IN = 4401
 """Close code of a WebSocket without a login; 4000 to 4999 are for private use (RFC 6455, 7.4.2)."""
 
+NO_VIDEO = 4404
+"""Close code of a WebSocket for live video that there is not, or not for this user."""
+
 COME_AGAIN = 4408
 """Close code of a WebSocket that has lasted long enough: connect again, and be asked again who you are."""
 
@@ -61,6 +64,7 @@ class LiveRoutes:
         router.add_api_websocket_route("/feed", self.feed)
         router.add_api_websocket_route("/api/live", self.live)
         router.add_api_websocket_route("/api/changes", self.changes)
+        router.add_api_websocket_route("/api/video", self.video)
         return router
 
     async def follow(self) -> None:
@@ -124,6 +128,23 @@ class LiveRoutes:
         try:
             has_pictures = socket.query_params.get("pictures") != "no"
             await self._state.live_view.view(socket, cameras, has_pictures=has_pictures)
+        finally:
+            await _ended(watch)
+
+    async def video(self, socket: WebSocket) -> None:
+        """Send live video of the camera in ``?camera=``; see ``LiveVideoRelay.relay``."""
+        visitor = await self._visitor(socket)
+        if visitor is None:
+            return
+        camera_id, relay = socket.query_params.get("camera", ""), self._state.live_video
+        is_known = camera_id in self._state.site_file.site().cameras
+        if relay is None or not is_known or not visitor.user.sees(camera_id):
+            await socket.close(NO_VIDEO)
+            return
+        await asyncio.to_thread(lambda: self._state.notes.audit_look(visitor.user.name, "live video", [camera_id]))
+        watch = asyncio.create_task(self._end_without_permission(socket, visitor))
+        try:
+            await relay.relay(socket, camera_id)
         finally:
             await _ended(watch)
 

@@ -6,11 +6,15 @@ import { h, put } from "./dom.js";
 import { colour, decimal, eventTime, inSeconds, personLink } from "./format.js";
 import { t, tn } from "./language.js";
 import { liveLayout } from "./live_layout.js";
+import { LiveVideo } from "./live_video.js";
 import { searchFor } from "./similarity.js";
 
 const SILENT_MS = 4000;
 const OLD_MS = 10000;
 const SITE_EVERY = 3; // looks at the health for one at the site, which cameras join and leave
+const MAX_VIDEOS = 4; // more cameras at once are shown as pictures
+const FAR_BEHIND_S = 3; // at most: who was seen is shown later than that
+const KNOWN_S = 1; // so long before a picture of a video, who was seen is still right
 const decoder = new TextDecoder();
 
 export async function page(root, context) {
@@ -19,7 +23,7 @@ export async function page(root, context) {
   const wall = h("div", { className: "cameras" });
   const elements = new Map();
   takeCameras();
-  const layout = liveLayout(wall, elements, context.site.camera_groups, (cameras) => { if (cameras.join() !== seen.join()) { seen = cameras; reconnect(); } });
+  const layout = liveLayout(wall, elements, context.site.camera_groups, (cameras) => { if (cameras.join() !== seen.join()) { seen = cameras; reconnect(); showVideos(); } });
   put(root,
     h("div", { className: "head" },
       h("div", { className: "grow" }, h("h1", {}, t("Live")), h("p", {}, t("Select a person in a picture to see where they went."), context.may("operator") ? ` ${t("Select a person without a number to search by picture.")}` : null)),
@@ -54,6 +58,22 @@ export async function page(root, context) {
     connect();
   }
 
+  // Few cameras are shown by live video, where there is a server of it.
+  function showVideos() {
+    const videos = context.site.live_video ?? [];
+    const isFew = !document.hidden && !isOver && seen.length <= MAX_VIDEOS && LiveVideo.isPossible();
+    for (const [camera, each] of tiles) {
+      const isWanted = isFew && seen.includes(camera) && videos.includes(camera);
+      if (isWanted && !each.video) each.video = new LiveVideo(camera);
+      if (!isWanted && each.video) { each.video.end(); each.video = null; }
+    }
+  }
+
+  function paintVideos() {
+    for (const each of tiles.values()) if (each.video) paintVideo(each);
+    if (!isOver) requestAnimationFrame(paintVideos);
+  }
+
   function connect() {
     if (document.hidden || isOver || !seen.length) {
       pictures?.close();
@@ -73,21 +93,25 @@ export async function page(root, context) {
     if (numPolls % SITE_EVERY === 0) {
       Object.assign(context.site, await get("site").catch(() => ({})));
       if (!isOver && takeCameras()) layout.show();
+      showVideos();
     }
     const { status } = await get("health").catch(() => ({ status: null }));
     for (const [camera, each] of tiles) showStatus(each, status?.cameras?.[camera]);
   };
-  document.addEventListener("visibilitychange", connect);
+  const turned = () => { connect(); showVideos(); };
+  document.addEventListener("visibilitychange", turned);
   const timer = setInterval(poll, 2000);
   const ticking = setInterval(() => { for (const each of tiles.values()) tick(each); }, 250);
   layout.show();
+  paintVideos();
   await poll();
   return () => {
     isOver = true;
+    showVideos();
     layout.end();
     clearInterval(timer);
     clearInterval(ticking);
-    document.removeEventListener("visibilitychange", connect);
+    document.removeEventListener("visibilitychange", turned);
     connect();
   };
 }
@@ -96,7 +120,7 @@ function tile(camera, maySearch, enlarge) {
   const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": t("Camera {camera}", { camera }) });
   const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
   const who = h("div", { className: "who" });
-  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, shownAt: null, lagMs: 0, isDrawing: false, waiting: null };
+  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, shownAt: null, lagMs: 0, isDrawing: false, waiting: null, video: null, headers: [] };
   canvas.onclick = (event) => {
     const frame = canvas.getBoundingClientRect();
     const [x, y] = [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
@@ -160,17 +184,37 @@ async function draw(data, tiles) {
   const header = JSON.parse(decoder.decode(new Uint8Array(data, 4, length)));
   const each = tiles.get(header.camera);
   if (!each) return;
+  each.headers = [...each.headers.slice(-60), header];
   each.waiting = { header, jpeg: new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }) };
   if (each.isDrawing) return;
   each.isDrawing = true;
   while (each.waiting) {
     const { header: newest, jpeg } = each.waiting;
     each.waiting = null;
+    if (each.video && each.video.at() !== null) continue; // the video is shown, with what the header says
     const image = await createImageBitmap(jpeg).catch(() => null);
     if (image) paint(each, newest, image);
     each.shownAt = newest.shown_at * 1000;
   }
   each.isDrawing = false;
+}
+
+// The picture of a video, with those who were seen at its moment. It waits for them: they are known some time after.
+function paintVideo(each) {
+  const { video, headers } = each;
+  const at = video.at();
+  video.follow(headers.length ? Math.max(headers.at(-1).captured_at, Date.now() / 1000 - FAR_BEHIND_S) : Infinity);
+  const { videoWidth: width, videoHeight: height } = video.element;
+  if (at === null || !width || at === each.videoAt) return;
+  each.videoAt = at;
+  const then = headers.findLast(({ captured_at: captured }) => captured <= at + 0.05);
+  const known = then && at - then.captured_at < KNOWN_S ? then : { people: [], shapes: then?.shapes ?? [], index: -1 };
+  const picture = each.clean instanceof HTMLCanvasElement ? each.clean : h("canvas");
+  if (picture.width !== width || picture.height !== height) [picture.width, picture.height] = [width, height];
+  picture.getContext("2d").drawImage(video.element, 0, 0);
+  paint(each, { ...known, captured_at: at }, picture);
+  each.shownAt = at * 1000 + each.lagMs;
+  each.canvas.dataset.video = at.toFixed(3);
 }
 
 // Zones and lines of alerts, with their names.
@@ -202,7 +246,7 @@ function paint(each, header, image) {
   }
   const pen = canvas.getContext("2d");
   pen.drawImage(image, 0, 0);
-  each.clean?.close();
+  if (each.clean !== image) each.clean?.close?.();
   each.clean = image;
   each.at = Date.now();
   each.boxes = header.people;

@@ -27,6 +27,7 @@ class Site:
         listed: People whom the configuration puts on the watch-list, by name.
         sinks: Configuration of the sinks, by name.
         camera_groups: Names of cameras that are shown together, by the name of the group.
+        covered: Cameras of which only a part may be seen, because of a mask, or because they are a part of a picture.
     """
 
     cameras: tuple[str, ...] = ()
@@ -39,6 +40,7 @@ class Site:
     listed: Mapping[str, int] = field(default_factory=dict)
     sinks: Mapping[str, Any] = field(default_factory=dict)
     camera_groups: Mapping[str, list[str]] = field(default_factory=dict)
+    covered: frozenset[str] = frozenset()
 
     def place(self, camera_id: str, box_xyxy: Any) -> Place | None:
         """Return where a person stands, metres; None if the camera has no ground plane."""
@@ -89,4 +91,11 @@ def _site(config: Any) -> Site:
         ((config.get("alerts") or {}).get("watchlist") or {}).get("people") or {},
         config.get("sink") or {},
         site.get("camera_groups") or {},
+        _covered(site),
     )
+
+
+def _covered(site: Mapping[str, Any]) -> frozenset[str]:
+    cameras, masks = site.get("cameras") or {}, site.get("masks") or {}
+    cropped = {name for name, entry in cameras.items() if isinstance(entry, dict) and entry.get("crop_xyxy")}
+    return frozenset(cropped | {str(mask["camera"]) for mask in masks.values() if mask is not None})

@@ -11,6 +11,7 @@ from factories import make_embedding
 from pipeline.association.track_segment import TrackSegment
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
+from pipeline.config.process_limits import process_limits
 from pipeline.core import TrackId
 from pipeline.core.errors import ConfigError
 from pipeline.runtime.plan import Plan, Share
@@ -90,6 +91,20 @@ def test_the_device_of_each_plug_in_reserves_part_of_a_gpu(monkeypatch: pytest.M
     only_detector = shares_of(monkeypatch, "detector.device=cuda")
     assert {kind for kind, share in only_detector.items() if share.num_gpus} == {"detect"}
     assert shares_of(monkeypatch, "device=cuda", "runtime.detect.num_gpus=0.5")["detect"].num_gpus == 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], 16),
+        (["reproducible=false"], 5),
+        (["reproducible=false", "detector.device=cuda"], 16),
+        (["reproducible=false", "runtime.batch.max_items=3"], 3),
+        (["runtime.batch.max_items=3"], 3),
+    ],
+)
+def test_a_network_on_a_processor_takes_few_at_once(words: list[str], expected: int) -> None:
+    assert process_limits(load_config(words)).max_items == expected
 
 
 def test_a_device_is_asked_for_here_only_if_the_run_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
