@@ -16,6 +16,8 @@ from running import ROOT, environment
 ACTORS = tuple(f"ray::{kind}" for kind in ("camera", "detect", "pose", "embed", "match"))
 """How the titles of the processes of a run begin."""
 
+SECOND = '--resources={"second": 1000}'
+
 RAY = Path(sys.executable).with_name("ray")
 
 
@@ -44,7 +46,8 @@ def end_node(node: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> None:
 class TwoNodes:
     """A cluster of two nodes of this machine.
 
-    Other nodes can join only a head that listens on all interfaces; nobody has its token.
+    Other nodes can join only a head that listens on all interfaces; nobody has its token. The first has the resource
+    ``first``, the second has ``second``, each a thousand times.
 
     Attributes:
         variables: The environment of a run on it.
@@ -57,10 +60,11 @@ class TwoNodes:
         port = free_port()
         self._address = f"127.0.0.1:{port}"
         self._head = self._start(
-            *("--head", f"--port={port}", f"--temp-dir={self._folder.name}", "--include-dashboard=false")
+            *("--head", f"--port={port}", f"--temp-dir={self._folder.name}", "--include-dashboard=false"),
+            '--resources={"first": 1000}',
         )
         self.variables["RAY_ADDRESS"] = self._address
-        self._second = self._start(f"--address={self._address}")
+        self._second = self._start(f"--address={self._address}", SECOND)
 
     def _start(self, *words: str) -> "subprocess.Popen[str]":
         command = [RAY, "start", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1", *words]
@@ -87,7 +91,7 @@ class TwoNodes:
 
     def bring_node_back(self) -> None:
         """Start another second node."""
-        self._second = self._start(f"--address={self._address}")
+        self._second = self._start(f"--address={self._address}", SECOND)
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes of the run's actors, in order of their age."""

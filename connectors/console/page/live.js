@@ -13,7 +13,6 @@ const SILENT_MS = 4000;
 const OLD_MS = 10000;
 const SITE_EVERY = 3; // looks at the health for one at the site, which cameras join and leave
 const MAX_VIDEOS = 4; // more cameras at once are shown as pictures
-const FAR_BEHIND_S = 3; // at most: who was seen is shown later than that
 const KNOWN_S = 1; // so long before a picture of a video, who was seen is still right
 const decoder = new TextDecoder();
 
@@ -203,10 +202,11 @@ async function draw(data, tiles) {
 function paintVideo(each) {
   const { video, headers } = each;
   const at = video.at();
-  video.follow(headers.length ? Math.max(headers.at(-1).captured_at, Date.now() / 1000 - FAR_BEHIND_S) : Infinity);
+  video.follow(headers.at(-1)?.captured_at ?? Infinity);
   const { videoWidth: width, videoHeight: height } = video.element;
-  if (at === null || !width || at === each.videoAt) return;
-  each.videoAt = at;
+  const number = video.element.getVideoPlaybackQuality().totalVideoFrames;
+  if (at === null || !width || number === each.videoNumber) return;
+  each.videoNumber = number;
   const then = headers.findLast(({ captured_at: captured }) => captured <= at + 0.05);
   const known = then && at - then.captured_at < KNOWN_S ? then : { people: [], shapes: then?.shapes ?? [], index: -1 };
   const picture = each.clean instanceof HTMLCanvasElement ? each.clean : h("canvas");
@@ -214,7 +214,7 @@ function paintVideo(each) {
   picture.getContext("2d").drawImage(video.element, 0, 0);
   paint(each, { ...known, captured_at: at }, picture);
   each.shownAt = at * 1000 + each.lagMs;
-  each.canvas.dataset.video = at.toFixed(3);
+  Object.assign(each.canvas.dataset, { video: at.toFixed(3), seen: known === then ? then.captured_at.toFixed(3) : "" });
 }
 
 // Zones and lines of alerts, with their names.

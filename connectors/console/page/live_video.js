@@ -6,6 +6,7 @@ import { socket } from "./api.js";
 const CODECS = ["avc1.640029", "avc1.64002A", "avc1.640033", "hvc1.1.6.L153.B0"]; // of pictures alone: there is no sound
 const AGAIN_MS = 5000;
 const KEPT_S = 8; // behind what is shown
+const BEHIND_S = 3; // at most: who is seen later than that is drawn later
 const FAR_S = 2; // from the moment to be shown: jump there
 const NEAR_S = 0.15; // less is not corrected
 const NOT_ALLOWED = 4403;
@@ -91,7 +92,7 @@ export class LiveVideo {
   follow(wanted) {
     const [newest, video] = [this.marks.at(-1), this.element];
     if (!newest) return;
-    const target = newest.end - Math.max(0, newest.at - wanted);
+    const target = newest.end - Math.min(BEHIND_S, Math.max(0, newest.at - wanted));
     const off = target - video.currentTime;
     if (Math.abs(off) > FAR_S) video.currentTime = Math.max(0, target);
     video.playbackRate = Math.abs(off) < NEAR_S ? 1 : 1 + Math.max(-0.5, Math.min(0.5, off));
