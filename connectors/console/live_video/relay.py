@@ -147,7 +147,7 @@ async def _read(server: ClientConnection, waiting: _Waiting) -> None:
             if has_begun:
                 waiting.put(struct.pack(">d", time.time()) + message)
             continue
-        kind, value = _told(message)
+        kind, value = _parsed(message)
         if kind == "mse":
             has_begun = True
             waiting.put(json.dumps({"mime": value[:200]}))
@@ -170,7 +170,7 @@ async def _until_gone(socket: WebSocket) -> None:
         await socket.receive_text()  # a viewer sends nothing more; this raises when it disconnects
 
 
-def _told(message: str) -> tuple[str, str]:
+def _parsed(message: str) -> tuple[str, str]:
     """Return the type and the value of a message of the server; of another, two empty texts."""
     try:
         found = json.loads(message)

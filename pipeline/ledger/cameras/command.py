@@ -31,7 +31,7 @@ class CameraCommand:
         event_at: Not of CHANGE: seconds of event time from which, or until which, the camera counts. None: at once.
         reason: Why, in words.
         force: Not of REMOVE: although the camera cannot be opened now.
-        keep: Whoever gave the command keeps it for later runs, once it is done.
+        keep: It is to be kept for later runs once it is done, by the one who gave it.
         replaces: The entry that the run had when the command was given, as it wrote it, without secrets.
     """
 
