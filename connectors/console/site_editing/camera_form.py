@@ -19,6 +19,9 @@ from pipeline.core.errors import ConfigError
 FOLDER = "camera_passwords"
 """Folder beside the file of edits: the passwords of cameras that were added in the page. Only its owner may read it."""
 
+CREDENTIALS = ("username", "password", "password_env", "password_file")
+"""Options of an opener that the form replaces."""
+
 STREAMS = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", "udp", "rtp")
 """Schemes that may be written in the page: what cameras speak.
 
@@ -124,6 +127,32 @@ def entry_of(form: CameraForm, password_file: Path | None) -> object:
         owner = "files" if uri_kind(form.address) == WEB_RECORDING else "opener"
         block[owner] = {"username": form.username, "password_file": str(password_file)}
     return block if len(block) > 1 else uri
+
+
+def with_options_of(entry: object, before: object) -> object:
+    """Return an entry that ``entry_of`` made, with the options that a camera has besides what the form shows.
+
+    Args:
+        entry: The new one.
+        before: The entry of the camera so far, as a run writes it or as it was kept.
+
+    Raises:
+        ConfigError: If an option of before is a secret, which is not known here.
+    """
+    if not isinstance(before, Mapping):
+        return entry
+    block: dict[str, Any] = dict(entry) if isinstance(entry, Mapping) else {"uri": entry}
+    for key, value in before.items():
+        if key in ("opener", "files") and isinstance(value, Mapping):
+            others = {name: option for name, option in value.items() if name not in CREDENTIALS}
+            block |= {key: {**others, **block.get(key, {})}} if others else {}
+        elif key not in ("uri", "detect") and not (key == "detector" and isinstance(value, str)):  # the form shows that
+            block.setdefault(key, value)
+    if "***" in str(block):
+        raise ConfigError(
+            "address: expected a camera without secrets in its options, got one with; use passerby cameras change"
+        )
+    return block if len(block) > 1 else block["uri"]
 
 
 def credentials_of(entry: object) -> tuple[str, Path | None]:

@@ -17,6 +17,7 @@ from connectors.console.site_editing.camera_form import (
     check_form,
     credentials_of,
     entry_of,
+    with_options_of,
     write_password,
 )
 from connectors.console.site_editing.command_line import passerby
@@ -133,8 +134,11 @@ class SiteCameras:
             ConfigError: If it may not be so, or is refused.
         """
         form = self._checked(form)
+        before = self._kept.entries().get(form.camera) or self._run()["site"]["cameras"].get(form.camera)
+        with_options_of(entry_of(form, None), before)  # refuses before a password is written
         self.trial(form)  # while the camera is still read
-        return self._given(CameraCommandKind.CHANGE, form.camera, self._entry(form), by=by, reason=reason, force=True)
+        entry = with_options_of(self._entry(form), before)
+        return self._given(CameraCommandKind.CHANGE, form.camera, entry, by=by, reason=reason, force=True)
 
     def add_again(self, camera_id: str, *, by: str, reason: str) -> dict[str, str]:
         """Add a camera that was removed, as it was.

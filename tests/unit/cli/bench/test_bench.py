@@ -29,7 +29,7 @@ def test_the_cameras_of_a_machine_follow_from_the_time_of_a_frame(
             r"bench\.cameras: passerby bench has .*; bench\.cameras is a key of passerby bench cameras",
         ),
         (["cameras", "bench.fps=5"], r"bench\.fps: .*; bench\.fps is a key of passerby bench scale$"),
-        (["profile", "bench.run=5"], r"bench\.run: passerby bench profile has bench\.cameras only; correct it$"),
+        (["profile", "bench.zzz=5"], r"bench\.zzz: passerby bench profile has bench\.cameras only; correct it$"),
         (["scale", "bench.core=5"], r"bench\.core: .*; bench\.cores is a key of passerby bench scale$"),
     ],
 )

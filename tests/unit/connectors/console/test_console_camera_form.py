@@ -13,7 +13,7 @@ from factories import make_sighting
 from rtsp_server import RtspServer
 
 from connectors.console.app_state import AtRest
-from connectors.console.site_editing.camera_form import CameraForm, check_form
+from connectors.console.site_editing.camera_form import CameraForm, check_form, with_options_of
 from connectors.console.store.accounts import Role
 from pipeline.cli.cameras.command import check_camera_at_rest
 from pipeline.cli.re_export import write_again
@@ -197,3 +197,35 @@ def check(address: str, films: Path) -> None:
 
 def read(path: Path) -> str:
     return path.read_text(encoding="latin-1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "before", "expected"),
+    [
+        ("rtsp://b", "rtsp://a", "rtsp://b"),
+        ("rtsp://b", None, "rtsp://b"),
+        ("rtsp://b", {"uri": "rtsp://a", "crop_xyxy": [0, 0, 9, 9]}, {"uri": "rtsp://b", "crop_xyxy": [0, 0, 9, 9]}),
+        (
+            {"uri": "rtsp://b", "detector": "x"},
+            {"detect": "rtsp://a", "detector": {"a": 1}},
+            {"uri": "rtsp://b", "detector": "x"},
+        ),
+        ("rtsp://b", {"uri": "rtsp://a", "detector": {"a": 1}}, {"uri": "rtsp://b", "detector": {"a": 1}}),
+        ("rtsp://b", {"uri": "rtsp://a", "detector": "x"}, "rtsp://b"),
+        (
+            {"uri": "rtsp://b", "opener": {"username": "bea", "password_file": "/2"}},
+            {"uri": "rtsp://a", "max_fps": 4, "opener": {"username": "ann", "password": "***", "transport": "udp"}},
+            {"uri": "rtsp://b", "max_fps": 4, "opener": {"transport": "udp", "username": "bea", "password_file": "/2"}},
+        ),
+        ("rtsp://b", {"uri": "rtsp://a", "opener": {"username": "ann", "password_file": "/1"}}, "rtsp://b"),
+    ],
+)
+def test_a_change_of_the_address_keeps_what_the_form_does_not_show(
+    entry: object, before: object, expected: object
+) -> None:
+    assert with_options_of(entry, before) == expected
+
+
+def test_a_camera_whose_other_options_are_secrets_is_not_changed_here() -> None:
+    with pytest.raises(ConfigError, match="passerby cameras change"):
+        with_options_of("rtsp://b", {"uri": "rtsp://a", "opener": {"token": "***"}})
