@@ -31,7 +31,12 @@ def measured(film: str, seconds: int, words: list[str], variables: dict[str, str
     """Return the bytes that a run sent, and its frames."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        site = [f"site.cameras={{a: {film}, b: {film}}}", f"source.file.seconds={seconds}", f"output_dir={out}"]
+        site = [
+            "detector=passerby",
+            f"site.cameras={{a: {film}, b: {film}}}",
+            f"source.file.seconds={seconds}",
+            f"output_dir={out}",
+        ]
         before = sent_on_loopback()
         finished = run(["runtime=ray", *site, *ON_FIRST, *words], timeout_s=600, **variables)
         sent = sent_on_loopback() - before
